@@ -1,0 +1,37 @@
+import { defineConfig } from "vitest/config";
+
+/**
+ * One project per stage of `npm test` (see test/run.ts): each has its own budget of minutes, its
+ * own needs (root, FUSE, a browser) and never runs beside another one.
+ */
+const stage = (name: string, include: string[], testTimeout: number) => ({
+  test: {
+    name,
+    include,
+    testTimeout,
+    hookTimeout: testTimeout,
+    fileParallelism: name === "unit",
+    sequence: { groupOrder: 0 },
+  },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      stage(
+        "unit",
+        [
+          "{model,functions,node-agent,console,infra}/**/*.test.ts",
+          "test/*.test.ts",
+          "test/setup/*.test.ts",
+        ],
+        20_000,
+      ),
+      stage("sim", ["test/sim/**/*.test.ts", "test/scenarios/**/*.test.ts"], 120_000),
+      stage("posix", ["test/posix/**/*.test.ts"], 120_000),
+      stage("contract", ["test/contract/**/*.test.ts"], 60_000),
+      stage("lab", ["test/lab/**/*.test.ts"], 300_000),
+      stage("browser", ["test/browser/**/*.test.ts"], 120_000),
+    ],
+  },
+});
