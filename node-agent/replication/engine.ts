@@ -19,6 +19,7 @@
 
 import type { BootMs, Epoch, NodeId } from "#model/shared/ids.ts";
 import type { Result } from "#model/shared/result.ts";
+import type { SessionKeys } from "../peer/session-keys.ts";
 
 /** One replicated directory; its place in the list is its `FileId` (first = 1) on both nodes. */
 export type ReplicatedTree = {
@@ -61,15 +62,6 @@ export type EngineError =
   | { readonly kind: "wrongState"; readonly detail: string }
   | { readonly kind: "detached"; readonly detail: string }
   | { readonly kind: "threadFailed"; readonly detail: string };
-
-/** Key material of one mutual-TLS session with the peer; both ends export the same (RFC 8446 7.5). */
-export type SessionKey = {
-  /** 16 public bytes that name the session in the plaintext hello. */
-  readonly sessionId: Uint8Array;
-  /** 32 secret bytes, exporter label `EXPORTER-mirrorfarm-replication`. */
-  readonly key: Uint8Array;
-  readonly peerId: NodeId;
-};
 
 /** Where the peer's data thread of this module listens, one per network, best first. */
 export type PeerAddress = { readonly host: string; readonly port: number };
@@ -125,15 +117,10 @@ export type EngineEvent =
   /** This node could not apply or sync what it received, or its own device failed. */
   | { readonly kind: "localFault"; readonly errno: number; readonly detail: string }
   /**
-   * The data thread did not run for `gapMs` though it should have. Replies are held until
-   * `confirm(gapNumber)`: call it when another voter has confirmed the epoch anew.
+   * The data thread did not run for `gapMs` though it should have. It has marked the lease cell
+   * (`noticeStall`), so replies wait until a voter answers a request sent after the gap.
    */
-  | {
-      readonly kind: "gapNoticed";
-      readonly gapNumber: number;
-      readonly gapMs: number;
-      readonly endedAtBootMs: BootMs;
-    }
+  | { readonly kind: "gapNoticed"; readonly gapMs: number; readonly endedAtBootMs: BootMs }
   /** The data thread ended though nobody asked it to: the node must fence. */
   | { readonly kind: "threadFailed"; readonly detail: string };
 
@@ -142,7 +129,7 @@ export interface ReplicationEngine {
   /** Mounts every tree (read-only for everybody) and listens; nothing is answered as primary yet. */
   open(options: OpenOptions): Promise<Result<Opened, EngineError>>;
   /** Session keys come and go with the mutual-TLS link; an old one stays until it is dropped. */
-  addSession(session: SessionKey): void;
+  addSession(keys: SessionKeys): void;
   dropSession(sessionId: Uint8Array): void;
   /** Where to connect to as primary. */
   setPeer(addresses: readonly PeerAddress[]): void;
@@ -180,8 +167,6 @@ export interface ReplicationEngine {
   fence(): void;
   /** Replies held back leave, in order, while the lease lives. */
   thaw(): void;
-  /** The epoch has been confirmed anew after gap `gapNumber`. */
-  confirm(gapNumber: number): void;
 
   /**
    * Primary: bring the peer's copy up to date while the application runs, then attach the live
