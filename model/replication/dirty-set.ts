@@ -1,0 +1,233 @@
+/**
+ * What changed on the primary while a resync runs, by path: bounded, and never less than the truth.
+ *
+ * A resync walks a directory that an application keeps changing. The FUSE server reports every
+ * mutation here *after* it took effect and before it is answered, and the resync's next pass looks
+ * again at what was reported. So the set may say too much (a path that has become equal again),
+ * never too little. Three rules keep it true:
+ *
+ * - A path is right at the moment of the report. When a directory is renamed later, what was
+ *   reported below its old name is gone from there, so a rename reports the *new* name with
+ *   `changedSubtree`: the entry itself, whatever its type, and everything below it.
+ * - Adding, removing or renaming a name reports `changedDirectory` of each directory concerned;
+ *   what is new under that name (create, mkdir, symlink, mknod) is also reported by itself, because
+ *   something else may have borne the name before. `link` reports both names.
+ * - What cannot be told (no path any more, a report that was lost) is `changedEverything`.
+ *
+ * When a bound is reached the set becomes "everything": the next pass compares the whole tree.
+ * Bounds, so that a storm of changes cannot fill the memory of the thread that serves the mount.
+ */
+
+/** Whom the FUSE server tells; paths are relative to the tree's root, bytes, `""` for the root. */
+export interface MutationListener {
+  /**
+   * The file's attributes changed, and its content from `offsetBytes` for `lengthBytes`. Without
+   * a range: anywhere. With length 0: only its attributes, extended attributes included. A
+   * truncation to `size` is the range from `size` to `Infinity`.
+   */
+  changedFile(tree: number, path: Uint8Array, offsetBytes?: number, lengthBytes?: number): void;
+  /** Names were added or removed in this directory, or its own attributes changed. */
+  changedDirectory(tree: number, path: Uint8Array): void;
+  /** What this name now leads to may be something else altogether, with everything below it. */
+  changedSubtree(tree: number, path: Uint8Array): void;
+  /** Something changed and nobody can say where. */
+  changedEverything(): void;
+}
+
+/** Bytes from `startBytes` up to, not including, `endBytes` (`Infinity`: to the end of the file). */
+export type ByteRange = { readonly startBytes: number; readonly endBytes: number };
+
+/** One path to look at again. Plain data: it crosses from the core thread to the resync's. */
+export type DirtyEntry = {
+  readonly tree: number;
+  readonly path: Uint8Array;
+  /** The names in it are to be compared. */
+  readonly listing: boolean;
+  /** Itself and everything below it are to be compared. */
+  readonly subtree: boolean;
+  /** Where its content changed: sorted, apart. Empty: attributes only. */
+  readonly ranges: readonly ByteRange[];
+};
+
+export type DirtySnapshot = {
+  /** True: compare everything; then there are no entries. */
+  readonly everything: boolean;
+  readonly entries: readonly DirtyEntry[];
+};
+
+export type DirtyLimits = {
+  readonly entriesMax: number;
+  readonly pathBytesMax: number;
+  /** Ranges of one file; beyond it they are rounded to larger and larger blocks. */
+  readonly rangesMax: number;
+};
+
+/** About 20 MiB of memory at worst: paths count twice (bytes and key), and each range 100 bytes. */
+export const DIRTY_LIMITS: DirtyLimits = {
+  entriesMax: 32_768,
+  pathBytesMax: 4 * 1024 * 1024,
+  rangesMax: 256,
+};
+
+/** Ranges are rounded out to this, so that neighbouring writes make one range. */
+const GRAIN_BYTES = 16 * 1024;
+
+type Entry = {
+  readonly tree: number;
+  readonly path: Uint8Array;
+  listing: boolean;
+  subtree: boolean;
+  grainBytes: number;
+  ranges: ByteRange[];
+};
+
+/** Collects reports until `take`. One thread's own; copies the paths that it keeps. */
+export class DirtySet implements MutationListener {
+  readonly #limits: DirtyLimits;
+  #entries = new Map<string, Entry>();
+  #pathBytes = 0;
+  #everything = false;
+
+  constructor(limits: DirtyLimits = DIRTY_LIMITS) {
+    this.#limits = limits;
+  }
+
+  /** Paths held; 0 also when everything is dirty (see `isEverything`). */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get isEverything(): boolean {
+    return this.#everything;
+  }
+
+  get isEmpty(): boolean {
+    return !this.#everything && this.#entries.size === 0;
+  }
+
+  changedFile(
+    tree: number,
+    path: Uint8Array,
+    offsetBytes = 0,
+    lengthBytes = Number.POSITIVE_INFINITY,
+  ): void {
+    const entry = this.#entry(tree, path);
+    if (entry === null || lengthBytes <= 0) return;
+    this.#addRange(entry, { startBytes: offsetBytes, endBytes: offsetBytes + lengthBytes });
+  }
+
+  changedDirectory(tree: number, path: Uint8Array): void {
+    const entry = this.#entry(tree, path);
+    if (entry !== null) entry.listing = true;
+  }
+
+  changedSubtree(tree: number, path: Uint8Array): void {
+    const entry = this.#entry(tree, path);
+    if (entry !== null) entry.subtree = true;
+  }
+
+  changedEverything(): void {
+    this.#everything = true;
+    this.#entries = new Map();
+    this.#pathBytes = 0;
+  }
+
+  /** Everything reported since the last `take`, which is now the caller's to handle. */
+  take(): DirtySnapshot {
+    const entries = [...this.#entries.values()].map(
+      ({ tree, path, listing, subtree, ranges }): DirtyEntry => {
+        return { tree, path, listing, subtree, ranges };
+      },
+    );
+    const snapshot = { everything: this.#everything, entries };
+    this.#everything = false;
+    this.#entries = new Map();
+    this.#pathBytes = 0;
+    return snapshot;
+  }
+
+  /** Puts a snapshot (back) in: for one that could not be handled, or to join two. */
+  add(snapshot: DirtySnapshot): void {
+    if (snapshot.everything) this.changedEverything();
+    for (const { tree, path, listing, subtree, ranges } of snapshot.entries) {
+      const entry = this.#entry(tree, path);
+      if (entry === null) return;
+      entry.listing ||= listing;
+      entry.subtree ||= subtree;
+      for (const range of ranges) this.#addRange(entry, range);
+    }
+  }
+
+  /** Null when everything is dirty anyway, also when this report was the one too many. */
+  #entry(tree: number, path: Uint8Array): Entry | null {
+    if (this.#everything) return null;
+    const key = keyOf(tree, path);
+    const known = this.#entries.get(key);
+    if (known !== undefined) return known;
+    const { entriesMax, pathBytesMax } = this.#limits;
+    if (this.#entries.size >= entriesMax || this.#pathBytes + path.length > pathBytesMax) {
+      this.changedEverything();
+      return null;
+    }
+    const entry: Entry = {
+      tree,
+      path: path.slice(),
+      listing: false,
+      subtree: false,
+      grainBytes: GRAIN_BYTES,
+      ranges: [],
+    };
+    this.#entries.set(key, entry);
+    this.#pathBytes += path.length;
+    return entry;
+  }
+
+  #addRange(entry: Entry, range: ByteRange): void {
+    entry.ranges = withRange(entry.ranges, roundedOut(range, entry.grainBytes));
+    while (entry.ranges.length > this.#limits.rangesMax) {
+      entry.grainBytes *= 2;
+      let coarser: ByteRange[] = [];
+      for (const old of entry.ranges) {
+        coarser = withRange(coarser, roundedOut(old, entry.grainBytes));
+      }
+      entry.ranges = coarser;
+    }
+  }
+}
+
+/** Latin-1 of the bytes: each byte is one character, so different paths have different keys. */
+function keyOf(tree: number, path: Uint8Array): string {
+  let key = `${tree}/`;
+  for (let at = 0; at < path.length; at += 1024) {
+    key += String.fromCharCode(...path.subarray(at, at + 1024));
+  }
+  return key;
+}
+
+function roundedOut({ startBytes, endBytes }: ByteRange, grainBytes: number): ByteRange {
+  return {
+    startBytes: Math.floor(startBytes / grainBytes) * grainBytes,
+    endBytes: Math.ceil(endBytes / grainBytes) * grainBytes,
+  };
+}
+
+/** `ranges` and `added`, sorted, with those that touch made one. Appending is the fast path. */
+function withRange(ranges: readonly ByteRange[], added: ByteRange): ByteRange[] {
+  // The first range that ends at or after the start of the added one: all before it stay.
+  let [low, high] = [0, ranges.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const range = ranges[middle];
+    if (range !== undefined && range.endBytes < added.startBytes) low = middle + 1;
+    else high = middle;
+  }
+  let { startBytes, endBytes } = added;
+  let after = low;
+  for (; after < ranges.length; after += 1) {
+    const range = ranges[after];
+    if (range === undefined || range.startBytes > endBytes) break;
+    startBytes = Math.min(startBytes, range.startBytes);
+    endBytes = Math.max(endBytes, range.endBytes);
+  }
+  return [...ranges.slice(0, low), { startBytes, endBytes }, ...ranges.slice(after)];
+}
