@@ -5,6 +5,7 @@
  * the last `seq` and the last `revision` it saw, and one reducer for stream and poll.
  */
 import * as z from "zod/mini";
+import { HEALTHS } from "../states/module-health.ts";
 import { Operation, Role } from "./commands.ts";
 import {
   Address,
@@ -26,15 +27,7 @@ import { EventRecord } from "./events.ts";
 import { FailoverSummary } from "./failover.ts";
 import { HeartbeatLink, ModuleReport } from "./report.ts";
 
-export const Health = z.enum([
-  "Protected",
-  "Unprotected",
-  "Recovering",
-  "FailingOver",
-  "Down",
-  "Stopped",
-  "Unknown",
-]);
+export const Health = z.enum(HEALTHS);
 export type Health = z.infer<typeof Health>;
 
 /** The witness's record, as far as people need it. */
@@ -174,7 +167,8 @@ export const ClusterSummary = z.object({
   why: Sentence,
   nodes: Count,
   nodesSilent: Count,
-  modules: z.record(Health, z.optional(Count)),
+  /** How many modules have which health; a health that none has is left out. */
+  modules: z.partialRecord(Health, Count),
 });
 export type ClusterSummary = z.infer<typeof ClusterSummary>;
 
