@@ -15,7 +15,11 @@ export type LoadCounts = {
   readonly silentMs: number;
 };
 
-export type LoadOptions = { readonly url: string; readonly customers: number; readonly timeoutMs: number };
+export type LoadOptions = {
+  readonly url: string;
+  readonly customers: number;
+  readonly timeoutMs: number;
+};
 
 const ORDERS_MAX = 5_000_000;
 
