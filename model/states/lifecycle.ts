@@ -86,9 +86,16 @@ export function transitionCalls(
   return callsOf(row, [from, to, action]);
 }
 
-/** The script calls of a restart in place; none where no application runs (STOP, WAIT). */
-export function restartCalls(state: ModuleState): readonly ScriptCall[] {
-  return callsOf(RESTART_ORDER[state] ?? "", [state, state, "restart"]);
+/**
+ * The script calls of a restart in place; none where no application runs (STOP, WAIT). `services`
+ * names the only ones to restart: scripts that know `-Services` heed it, others restart all.
+ */
+export function restartCalls(
+  state: ModuleState,
+  services: string | null = null,
+): readonly ScriptCall[] {
+  const only = services === null ? [] : ["-Services", services];
+  return callsOf(RESTART_ORDER[state] ?? "", [state, state, "restart", ...only]);
 }
 
 /** Reads one row of the tables above. */

@@ -1,0 +1,192 @@
+import {
+  isRunning,
+  isServing,
+  type ModuleState,
+  nextState,
+  restartCalls,
+  type ScriptAction,
+  type ScriptCall,
+  transitionCalls,
+} from "#model/states/lifecycle.ts";
+import type { RunningScript, ScriptOutcome, ScriptRunner } from "./script-runner.ts";
+
+/** Where a module stands, for reports and for the probe. */
+export type LifeCycleView = {
+  /** As people see it: during a move, the state that is being entered (WAIT on the way to STOP). */
+  readonly state: ModuleState;
+  readonly target: ModuleState;
+  /** Scripts run or are about to: the status is Transient. */
+  readonly runsScripts: boolean;
+  readonly script: string | null;
+};
+
+/**
+ * What must survive the agent: after its restart the application is still there, and is adopted
+ * rather than started a second time. `to` is set while a move was under way.
+ */
+export type LifeCycleRecord = { readonly state: ModuleState; readonly to: ModuleState | null };
+
+export type ScriptEvent =
+  | { readonly kind: "scriptStarted"; readonly call: ScriptCall; readonly ulog: string | null }
+  | { readonly kind: "scriptEnded"; readonly call: ScriptCall; readonly outcome: ScriptOutcome };
+
+/** What happens around the scripts of a move, such as a virtual address that comes and goes. */
+export interface LifeCycleHooks {
+  /** Before the first script of a move. */
+  before(from: ModuleState, to: ModuleState): Promise<void>;
+  /** After the last one. */
+  after(from: ModuleState, to: ModuleState): Promise<void>;
+}
+
+export type LifeCycleOptions = {
+  readonly scripts: ScriptRunner;
+  readonly initial: LifeCycleRecord;
+  readonly hooks: LifeCycleHooks;
+  /** Called before the first script of a move and after the last; must be quick. */
+  save(record: LifeCycleRecord): void;
+  onChange(view: LifeCycleView): void;
+  onScript(event: ScriptEvent): void;
+};
+
+/** A start script that is in the way of a stop gets this long before it is killed. */
+export const START_GRACE_MS = 10_000;
+
+/**
+ * Drives one module from the state it is in to the state it should have, one script at a time.
+ *
+ * The target may change at any moment and the latest wins. Stop scripts always run to their end;
+ * start scripts that nobody wants any more are skipped, and the one that runs is given a little
+ * time. A move that was cut short counts as made: the way back then runs every stop script of the
+ * state that was being entered, for its start scripts may have got anywhere.
+ */
+export class ModuleLifeCycle {
+  readonly #options: LifeCycleOptions;
+  #state: ModuleState;
+  #shown: ModuleState;
+  #target: ModuleState;
+  #action: ScriptAction = "start";
+  #restart: { readonly services: string | null } | null = null;
+  #running: { readonly call: ScriptCall; readonly script: RunningScript } | null = null;
+  #driving: Promise<void> | null = null;
+
+  constructor(options: LifeCycleOptions) {
+    this.#options = options;
+    const { state, to } = options.initial;
+    // The agent died in the middle of a move: the scripts may have got anywhere, as when cut short.
+    this.#state = to ?? state;
+    this.#shown = this.#state;
+    this.#target = this.#state;
+  }
+
+  /** The state reached, which is the one being left while scripts run. */
+  get state(): ModuleState {
+    return this.#state;
+  }
+
+  get view(): LifeCycleView {
+    return {
+      state: this.#shown,
+      target: this.#target,
+      runsScripts: this.#driving !== null,
+      script: this.#running?.call.script ?? null,
+    };
+  }
+
+  /** Says where the module should be and why. Returns at once; `settled` waits for the arrival. */
+  setTarget(target: ModuleState, action: ScriptAction): void {
+    this.#action = action;
+    if (target === this.#target) return;
+    this.#target = target;
+    if (!isRunning(target)) this.#restart = null;
+    const running = this.#running;
+    if (running !== null && mayCut(running.call) && this.#isUnwanted(this.#shown)) {
+      running.script.cut(START_GRACE_MS);
+    }
+    this.#drive();
+  }
+
+  /** Stops and starts the application in place; nothing where none runs. */
+  restart(services: string | null = null): void {
+    if (!isRunning(this.#target)) return;
+    this.#restart = { services };
+    this.#drive();
+  }
+
+  /** Resolves when no script runs and the target is reached; at once when that is so already. */
+  async settled(): Promise<void> {
+    while (this.#driving !== null) await this.#driving;
+  }
+
+  /** The fence killed everything: no application runs, whatever the scripts were about to do. */
+  assumeKilled(): void {
+    this.#running?.script.cut(0);
+  }
+
+  #drive(): void {
+    if (this.#driving !== null) return;
+    this.#driving = this.#driveToTarget().finally(() => {
+      this.#driving = null;
+      this.#options.onChange(this.view);
+    });
+  }
+
+  async #driveToTarget(): Promise<void> {
+    // Let a caller that changes its mind at once do so before any script has started.
+    await Promise.resolve();
+    for (;;) {
+      const to = nextState(this.#state, this.#target);
+      if (to !== null) await this.#move(to);
+      else if (this.#restart !== null) await this.#restartInPlace(this.#restart.services);
+      else return;
+    }
+  }
+
+  async #move(to: ModuleState): Promise<void> {
+    const { hooks, save } = this.#options;
+    const from = this.#state;
+    save({ state: from, to });
+    this.#shown = to === "STOP" ? "WAIT" : to;
+    this.#options.onChange(this.view);
+    await hooks.before(from, to);
+    await this.#runAll(transitionCalls(from, to, this.#action));
+    await hooks.after(from, to);
+    this.#state = to;
+    this.#shown = to;
+    save({ state: to, to: null });
+  }
+
+  async #restartInPlace(services: string | null): Promise<void> {
+    this.#restart = null;
+    this.#options.onChange(this.view);
+    await this.#runAll(restartCalls(this.#state, services));
+  }
+
+  async #runAll(calls: readonly ScriptCall[]): Promise<void> {
+    for (const call of calls) {
+      if (call.kind === "start" && this.#isUnwanted(this.#shown)) continue;
+      await this.#runOne(call);
+    }
+  }
+
+  async #runOne(call: ScriptCall): Promise<void> {
+    const { scripts, onScript } = this.#options;
+    const script = scripts.run(call);
+    this.#running = { call, script };
+    if (script.ulog !== null) onScript({ kind: "scriptStarted", call, ulog: script.ulog });
+    this.#options.onChange(this.view);
+    const outcome = await script.done;
+    this.#running = null;
+    if (outcome.kind !== "absent") onScript({ kind: "scriptEnded", call, outcome });
+  }
+
+  /** Is the role being entered one that the target takes away again? */
+  #isUnwanted(entering: ModuleState): boolean {
+    if (!isRunning(entering)) return false;
+    return !isRunning(this.#target) || (isServing(entering) && this.#target === "SECOND");
+  }
+}
+
+/** A stop script is never cut for a new target: it has its own timeout, and half a stop is worse. */
+function mayCut(call: ScriptCall): boolean {
+  return call.kind === "start" || call.kind === "other";
+}
