@@ -63,6 +63,7 @@ export class ModuleLifeCycle {
   readonly #options: LifeCycleOptions;
   #state: ModuleState;
   #shown: ModuleState;
+  #entering: { readonly from: ModuleState; readonly to: ModuleState } | null = null;
   #target: ModuleState;
   #action: ScriptAction = "start";
   #restart: { readonly services: string | null } | null = null;
@@ -99,9 +100,9 @@ export class ModuleLifeCycle {
     this.#target = target;
     if (!isRunning(target)) this.#restart = null;
     const running = this.#running;
-    if (running !== null && mayCut(running.call) && this.#isUnwanted(this.#shown)) {
-      running.script.cut(START_GRACE_MS);
-    }
+    // A stop script is never cut for a new target: it has its timeout, and half a stop is worse.
+    const isStop = running?.call.kind === "stop" || running?.call.kind === "forceStop";
+    if (!isStop && this.#isUnwanted()) running?.script.cut(START_GRACE_MS);
     this.#drive();
   }
 
@@ -117,8 +118,13 @@ export class ModuleLifeCycle {
     while (this.#driving !== null) await this.#driving;
   }
 
-  /** The fence killed everything: no application runs, whatever the scripts were about to do. */
-  assumeKilled(): void {
+  /**
+   * The fence killed every process of the module, the running script among them. The target comes
+   * in the same call: otherwise the scripts that were still to run would start the application
+   * again on a node that has lost it.
+   */
+  assumeKilled(target: "STOP" | "WAIT" | "SECOND"): void {
+    this.setTarget(target, "stop");
     this.#running?.script.cut(0);
   }
 
@@ -145,6 +151,7 @@ export class ModuleLifeCycle {
     const { hooks, save } = this.#options;
     const from = this.#state;
     save({ state: from, to });
+    this.#entering = { from, to };
     this.#shown = to === "STOP" ? "WAIT" : to;
     this.#options.onChange(this.view);
     await hooks.before(from, to);
@@ -152,6 +159,7 @@ export class ModuleLifeCycle {
     await hooks.after(from, to);
     this.#state = to;
     this.#shown = to;
+    this.#entering = null;
     save({ state: to, to: null });
   }
 
@@ -163,7 +171,7 @@ export class ModuleLifeCycle {
 
   async #runAll(calls: readonly ScriptCall[]): Promise<void> {
     for (const call of calls) {
-      if (call.kind === "start" && this.#isUnwanted(this.#shown)) continue;
+      if (call.kind === "start" && this.#isUnwanted()) continue;
       await this.#runOne(call);
     }
   }
@@ -179,14 +187,10 @@ export class ModuleLifeCycle {
     if (outcome.kind !== "absent") onScript({ kind: "scriptEnded", call, outcome });
   }
 
-  /** Is the role being entered one that the target takes away again? */
-  #isUnwanted(entering: ModuleState): boolean {
-    if (!isRunning(entering)) return false;
-    return !isRunning(this.#target) || (isServing(entering) && this.#target === "SECOND");
+  /** Is what is being started something that the target takes away again? */
+  #isUnwanted(): boolean {
+    const { from, to } = this.#entering ?? { from: this.#state, to: this.#state };
+    if (!isRunning(to)) return from === "STOP" && this.#target === "STOP";
+    return !isRunning(this.#target) || (isServing(to) && this.#target === "SECOND");
   }
-}
-
-/** A stop script is never cut for a new target: it has its own timeout, and half a stop is worse. */
-function mayCut(call: ScriptCall): boolean {
-  return call.kind === "start" || call.kind === "other";
 }
