@@ -69,13 +69,6 @@ export type HeartbeatModule = {
   readonly peerLeaseMs: number;
 };
 
-/** Two nodes' network: where we listen and where the peer does. */
-export type HeartbeatNetwork = {
-  readonly name: string;
-  readonly localAddress: string;
-  readonly peerAddress: string;
-};
-
 /**
  * The main thread's side of the heartbeats. The thread behind it is the one owner of promises:
  * nobody else may decide that a promise was given or has ended.
@@ -99,6 +92,10 @@ export interface Heartbeats {
   guard(moduleId: ModuleId, targets: FenceTargets | null): void;
   onPeerState(listener: (message: PeerStateMessage) => void): void;
   onView(listener: (view: HeartbeatView) => void): void;
+  /** The guard is gone: nobody would fence this node if the agent hung. */
+  onGuardLost(listener: () => void): void;
+  /** An address cannot be bound; it is tried again until it can. */
+  onNetworkFailed(listener: (network: string, detail: string) => void): void;
   /** The thread ended by itself, which is a bug: the agent must fence and exit. */
   onFailure(listener: (cause: Error) => void): void;
   close(): Promise<void>;
