@@ -30,7 +30,7 @@ export function findMountUsers(
       prefixes = placesOf(devices, readOr(`${directory}/mountinfo`));
       prefixesByNamespace.set(namespace, prefixes);
     }
-    const how = prefixes.length === 0 ? null : useOf(directory, prefixes, devices);
+    const how = prefixes.length === 0 ? null : howUsed(directory, prefixes, devices);
     if (how !== null) found({ processId, how });
   }
 }
@@ -55,12 +55,12 @@ function mountsIn(mountinfo: string): readonly { device: string; place: string }
   return mountinfo.split("\n").flatMap((line) => {
     const [, , device, , place] = line.split(" ");
     if (device === undefined || place === undefined) return [];
-    return [{ device, place: unescape(place) }];
+    return [{ device, place: unescapeOctal(place) }];
   });
 }
 
 /** Space, tab, newline and backslash stand as octal escapes in mountinfo. */
-const unescape = (text: string): string =>
+const unescapeOctal = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number(`0o${octal}`)));
 
 const LINKS = [
@@ -69,7 +69,7 @@ const LINKS = [
   ["exe", "program"],
 ] as const;
 
-function useOf(
+function howUsed(
   directory: string,
   prefixes: readonly string[],
   devices: ReadonlySet<string>,
