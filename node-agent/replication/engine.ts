@@ -63,6 +63,9 @@ export type EngineError =
   | { readonly kind: "detached"; readonly detail: string }
   | { readonly kind: "threadFailed"; readonly detail: string };
 
+/** What replication needs of one mutual-TLS session with the peer (`SessionKeys` will do as it is). */
+export type SessionKey = Pick<SessionKeys, "sessionId" | "replicationKey" | "peerId">;
+
 /** Where the peer's data thread of this module listens, one per network, best first. */
 export type PeerAddress = { readonly host: string; readonly port: number };
 
@@ -129,7 +132,7 @@ export interface ReplicationEngine {
   /** Mounts every tree (read-only for everybody) and listens; nothing is answered as primary yet. */
   open(options: OpenOptions): Promise<Result<Opened, EngineError>>;
   /** Session keys come and go with the mutual-TLS link; an old one stays until it is dropped. */
-  addSession(keys: SessionKeys): void;
+  addSession(session: SessionKey): void;
   dropSession(sessionId: Uint8Array): void;
   /** Where to connect to as primary. */
   setPeer(addresses: readonly PeerAddress[]): void;
