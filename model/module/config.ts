@@ -156,6 +156,7 @@ export type RfsConfig = {
   readonly async: "second" | "none";
   readonly acl: boolean;
   readonly mountOverSuffix: string;
+  readonly mountOver: string | null;
   readonly packetSizeBytes: number | null;
   readonly resyncPacketSizeBytes: number;
   readonly zoneBlockSizeBytes: number | null;
@@ -169,7 +170,7 @@ export type RfsConfig = {
   /** Bytes a second a resync may use; null: no limit. */
   readonly resyncBandwidthMax: number | null;
   readonly connections: number;
-  readonly namespacePolicy: 0 | 1 | 3 | 4;
+  readonly namespacePolicy: "0" | "1" | "3" | "4";
   readonly allocationThresholdBytes: number;
   readonly readOnlyFlags: number;
   readonly selfTestTimeoutMs: number;

@@ -55,7 +55,7 @@ export type FailoverConfig = {
   /** An action must stay the same for this long before it is run. */
   readonly handleTimeMs: number;
   readonly text: string;
-  /** `lua`: understood as such and not acted on, so `rules` is empty. */
-  readonly language: "rules" | "lua" | "none";
+  /** Rules in Lua are understood as such and not acted on; `rules` holds the others. */
+  readonly hasLua: boolean;
   readonly rules: readonly FailoverRule[];
 };
