@@ -32,7 +32,7 @@ export type ScriptEvent =
 
 /** What happens around the scripts of a move, such as a virtual address that comes and goes. */
 export interface LifeCycleHooks {
-  /** Before the first script of a move. */
+  /** Before the first script of a move; of a restart in place when both states are the same. */
   before(from: ModuleState, to: ModuleState): Promise<void>;
   /** After the last one. */
   after(from: ModuleState, to: ModuleState): Promise<void>;
@@ -69,6 +69,7 @@ export class ModuleLifeCycle {
   #restart: { readonly services: string | null } | null = null;
   #running: { readonly call: ScriptCall; readonly script: RunningScript } | null = null;
   #driving: Promise<void> | null = null;
+  #held: Promise<void> | null = null;
 
   constructor(options: LifeCycleOptions) {
     this.#options = options;
@@ -119,13 +120,20 @@ export class ModuleLifeCycle {
   }
 
   /**
-   * The fence killed every process of the module, the running script among them. The target comes
-   * in the same call: otherwise the scripts that were still to run would start the application
-   * again on a node that has lost it.
+   * Runs `kill`, which ends every process of the module, while no new script may start: one that
+   * was still to come would start the application again on a node that has lost it. `target` is
+   * where the module then goes; its stop scripts find nothing left and clean up.
    */
-  assumeKilled(target: "STOP" | "WAIT" | "SECOND"): void {
-    this.setTarget(target, "stop");
-    this.#running?.script.cut(0);
+  async killedBy<T>(target: "STOP" | "WAIT" | "SECOND", kill: () => Promise<T>): Promise<T> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#held = promise;
+    try {
+      return await kill();
+    } finally {
+      this.setTarget(target, "stop");
+      this.#held = null;
+      resolve();
+    }
   }
 
   #drive(): void {
@@ -164,13 +172,17 @@ export class ModuleLifeCycle {
   }
 
   async #restartInPlace(services: string | null): Promise<void> {
+    const { hooks } = this.#options;
     this.#restart = null;
     this.#options.onChange(this.view);
+    await hooks.before(this.#state, this.#state);
     await this.#runAll(restartCalls(this.#state, services));
+    await hooks.after(this.#state, this.#state);
   }
 
   async #runAll(calls: readonly ScriptCall[]): Promise<void> {
     for (const call of calls) {
+      if (this.#held !== null) await this.#held;
       if (call.kind === "start" && this.#isUnwanted()) continue;
       await this.#runOne(call);
     }

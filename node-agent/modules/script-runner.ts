@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, lstatSync, openSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import type { UserConfig } from "#model/module/config.ts";
 import type { ScriptCall } from "#model/states/lifecycle.ts";
 import type { Containment } from "./containment.ts";
@@ -58,7 +58,8 @@ export class ModuleScripts implements ScriptRunner {
 
   run(call: Pick<ScriptCall, "arguments" | "kind"> & { readonly script: string }): RunningScript {
     const { user, binDirectory } = this.#options;
-    const path = join(binDirectory, call.script);
+    // A checker's `exec` may be an absolute path; role scripts are names in `bin/`.
+    const path = resolve(binDirectory, call.script);
     // lstat: a link in an installed module could only lead out of it.
     const file = lstatSync(path, { throwIfNoEntry: false });
     if (user === null || file === undefined) return ended({ kind: "absent" });
@@ -76,7 +77,7 @@ export class ModuleScripts implements ScriptRunner {
     user: UserConfig,
   ): RunningScript {
     const { containment, environment, logDirectory, binDirectory } = this.#options;
-    const ulog = user.logging === "none" ? null : ulogName(call.script, new Date());
+    const ulog = user.logging === "none" ? null : ulogName(basename(call.script), new Date());
     let output: number | null = null;
     try {
       output = ulog === null ? openSync("/dev/null", "a") : openUlog(logDirectory, ulog);
