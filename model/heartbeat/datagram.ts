@@ -9,8 +9,8 @@ import { err, ok, type Result } from "#model/shared/result.ts";
 
 /** Modules in one datagram at most; a node with more sends several datagrams. */
 export const MODULES_PER_DATAGRAM_MAX = 16;
-/** Bytes of one module's published state as JSON. */
-export const STATE_BYTES_MAX = 1024;
+/** Characters of one module's published state as JSON; more is a bug. Aim for half of it. */
+export const STATE_BYTES_MAX = 2048;
 /**
  * Bytes of the plain text of a datagram that carries several modules: with the seal, IPv6, UDP and
  * tunnel headers it stays under the smallest common MTU of cloud networks (1400). A single module

@@ -3,7 +3,7 @@ import type { BootMs } from "#model/shared/ids.ts";
 /** Watches one counter that must move while its thread lives. */
 export class HangWatch {
   readonly #hangAfterMs: number;
-  #seen = -1;
+  #seen = 0;
   #movedAtBootMs: BootMs;
 
   constructor(hangAfterMs: number, nowBootMs: BootMs) {

@@ -34,7 +34,7 @@ import type { BootMs, Epoch, ModuleId } from "#model/shared/ids.ts";
 import { err } from "#model/shared/result.ts";
 import type { FenceTargets, GuardedModule } from "../guard/fence-order.ts";
 import { HangWatch } from "./hang-watch.ts";
-import type { PromiseAnswer } from "./heartbeats.ts";
+import type { PromiseAnswer, PromiseTerms } from "./heartbeats.ts";
 import { LeaseCell, MainProgress } from "./lease-cell.ts";
 import { DatagramSealer } from "./sealed-datagram.ts";
 import type { ThreadCommand, ThreadEvent, ThreadOptions } from "./thread-messages.ts";
@@ -57,7 +57,6 @@ export type CorePorts = {
 /** A module as the thread keeps it. */
 type Member = {
   readonly cell: LeaseCell;
-  peerLeaseMs: number;
   state: unknown;
   readonly watch: HangWatch;
   targets: FenceTargets | null;
@@ -98,17 +97,17 @@ export class HeartbeatCore {
   take(command: Exclude<ThreadCommand, { kind: "close" }>): boolean {
     switch (command.kind) {
       case "setModule":
-        return this.#setModule(command.moduleId, command.cell, command.peerLeaseMs);
+        return this.#setModule(command.moduleId, command.cell);
       case "removeModule":
         return this.#removeModule(command.moduleId);
       case "publish":
-        assert(command.stateJson.length <= STATE_BYTES_MAX, "a published state is at most 1 KiB");
+        assert(command.stateJson.length <= STATE_BYTES_MAX, "a published state is too long");
         this.#member(command.moduleId).state = JSON.parse(command.stateJson);
         return true;
       case "seekGrant":
         return this.#seekGrant(command.moduleId, command.epoch);
       case "promise": {
-        const answer = this.#promise(command.moduleId, command.epoch);
+        const answer = this.#promise(command.moduleId, command.terms);
         this.#ports.post({ kind: "promiseTaken", requestId: command.requestId, answer });
         return false;
       }
@@ -179,19 +178,13 @@ export class HeartbeatCore {
     return member;
   }
 
-  #setModule(moduleId: ModuleId, buffer: SharedArrayBuffer, peerLeaseMs: number): boolean {
-    const was = this.#members.get(moduleId);
-    // A promise that is open keeps its length: the new one is not persisted yet.
-    if (was !== undefined && was.cell.buffer === buffer) {
-      was.peerLeaseMs = peerLeaseMs;
-      return false;
-    }
+  #setModule(moduleId: ModuleId, buffer: SharedArrayBuffer): boolean {
+    if (this.#members.get(moduleId)?.cell.buffer === buffer) return false;
     this.#members.set(moduleId, {
       cell: new LeaseCell(buffer),
-      peerLeaseMs,
       state: undefined,
       watch: new HangWatch(this.#options.hangAfterMs, this.#ports.bootMs()),
-      targets: was?.targets ?? null,
+      targets: null,
       peerStateNumber: 0,
     });
     return false;
@@ -212,11 +205,11 @@ export class HeartbeatCore {
     return true;
   }
 
-  #promise(moduleId: ModuleId, epoch: Epoch | null): PromiseAnswer {
+  #promise(moduleId: ModuleId, terms: PromiseTerms | null): PromiseAnswer {
     this.#promises =
-      epoch === null
+      terms === null
         ? closePromise(this.#promises, moduleId)
-        : openPromise(this.#promises, moduleId, epoch, this.#member(moduleId).peerLeaseMs);
+        : openPromise(this.#promises, moduleId, terms.epoch, terms.peerLeaseMs);
     const { lastPromiseEndsBootMs, longestPromiseMs } = entryOf(this.#promises, moduleId);
     return { lastPromiseEndsBootMs, longestPromiseMs };
   }

@@ -24,7 +24,7 @@ const GUARD_BACKLOG_BYTES_MAX = 65_536;
 
 const port = parentPort;
 assert(port !== null, "the heartbeat thread is started as a worker");
-// The one cast of this file: a worker's data is what startHeartbeats put there.
+// Typed by what startHeartbeats put there: Node hands a worker's data over as it was given.
 const options: ThreadOptions = workerData;
 const post = (event: ThreadEvent): void => port.postMessage(event);
 

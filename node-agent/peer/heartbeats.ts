@@ -61,13 +61,14 @@ export type PeerStateMessage = {
   readonly receivedAtBootMs: BootMs;
 };
 
-/** A module that takes part in the heartbeats. */
+/** A module that takes part in the heartbeats; its cell stays the same while it does. */
 export type HeartbeatModule = {
   readonly moduleId: ModuleId;
   readonly cell: LeaseCell;
-  /** Length of a promise that we give for this module. */
-  readonly peerLeaseMs: number;
 };
+
+/** A promise to help the primary of `epoch`, and how long each renewal of it lasts. */
+export type PromiseTerms = { readonly epoch: Epoch; readonly peerLeaseMs: number };
 
 /**
  * The main thread's side of the heartbeats. The thread behind it is the one owner of promises:
@@ -82,10 +83,10 @@ export interface Heartbeats {
   /** As primary: each heartbeat asks for the peer's promise for this epoch. null: stop counting. */
   seekGrant(moduleId: ModuleId, epoch: Epoch | null): void;
   /**
-   * Opens our promise to the peer for this epoch, or closes it (null). Persist what it rests on
-   * first; resolves when the thread has taken it, so that after a close no renewal can follow.
+   * Opens our promise to the peer, or closes it (null). Persist what it rests on first, its length
+   * included; resolves when the thread has taken it, so that after a close no renewal can follow.
    */
-  promise(moduleId: ModuleId, epoch: Epoch | null): Promise<PromiseAnswer>;
+  promise(moduleId: ModuleId, terms: PromiseTerms | null): Promise<PromiseAnswer>;
   /** A new session of the link: sealed with from now on; the one before stays readable. */
   addSession(keys: SessionKeys): void;
   /** What the guard takes down for this module when its lease ends; null: nothing of it runs. */

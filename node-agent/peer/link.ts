@@ -14,6 +14,13 @@ export type PeerHello = {
 /** A small message between the main threads; `topic` names its meaning, e.g. `replication`. */
 export type LinkMessage = { readonly topic: string; readonly body: unknown };
 
+/** Called with a session's keys, the peer's own words, and its proven certificate. */
+export type SessionUpListener = (
+  keys: SessionKeys,
+  peer: PeerHello,
+  peerCertificatePem: string,
+) => void;
+
 /** The mutual-TLS link to the peer, kept up by itself. */
 export interface PeerLink {
   /** The peer's first message has arrived on the present session, and it is not lost. */
@@ -24,8 +31,11 @@ export interface PeerLink {
    */
   send(topic: string, body: unknown): boolean;
   onMessage(listener: (message: LinkMessage) => void): void;
-  /** Fresh keys; the keys of the session before stay good for heartbeats until then. */
-  onSessionUp(listener: (keys: SessionKeys, peer: PeerHello) => void): void;
+  /**
+   * Fresh keys, and who is there; the keys of the session before stay good for heartbeats until
+   * then. The certificate (PEM) is the peer's, as TLS proved it: what it signs is verified by it.
+   */
+  onSessionUp(listener: SessionUpListener): void;
   /** The TCP connection is gone. The session's keys stay good: heartbeats go on. */
   onSessionDown(listener: (reason: string) => void): void;
   /** Another live agent has the peer's identity (a cloned machine); the later one is refused. */

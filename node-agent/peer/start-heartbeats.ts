@@ -10,8 +10,10 @@ import type {
   HeartbeatView,
   PeerStateMessage,
   PromiseAnswer,
+  PromiseTerms,
 } from "./heartbeats.ts";
 import { MainProgress } from "./lease-cell.ts";
+import { parsePeerState } from "./peer-state-schema.ts";
 import type { SessionKeys } from "./session-keys.ts";
 import type { ThreadCommand, ThreadEvent, ThreadOptions } from "./thread-messages.ts";
 
@@ -20,20 +22,16 @@ const PROGRESS_MS = 50;
 /** Promises under way at most; the quorum core has one per module. */
 const PENDING_MAX = 256;
 
-/** The thread's options, and how to read a peer's published state. */
-export type HeartbeatOptions = Omit<ThreadOptions, "mainProgress"> & {
-  /** null: malformed. An authentic peer sent it, so this means a version we cannot follow. */
-  readonly parsePeerState: (value: unknown) => PeerState | null;
-};
+/** What the thread needs; its progress counter is made here. */
+export type HeartbeatOptions = Omit<ThreadOptions, "mainProgress">;
 
 /** Starts the heartbeat thread; resolves when it runs. Its sockets may still be binding. */
 export async function startHeartbeats(options: HeartbeatOptions): Promise<Heartbeats> {
-  const { parsePeerState, ...threadOptions } = options;
   const progress = new MainProgress();
   const worker = new Worker(new URL("./heartbeat-thread.ts", import.meta.url), {
-    workerData: { ...threadOptions, mainProgress: progress.buffer },
+    workerData: { ...options, mainProgress: progress.buffer },
   });
-  const heartbeats = new ThreadedHeartbeats(worker, progress, parsePeerState);
+  const heartbeats = new ThreadedHeartbeats(worker, progress);
   await heartbeats.ready;
   return heartbeats;
 }
@@ -41,7 +39,6 @@ export async function startHeartbeats(options: HeartbeatOptions): Promise<Heartb
 class ThreadedHeartbeats implements Heartbeats {
   readonly ready: Promise<void>;
   readonly #worker: Worker;
-  readonly #parsePeerState: HeartbeatOptions["parsePeerState"];
   readonly #timer: NodeJS.Timeout;
   readonly #pending = new Map<number, (answer: PromiseAnswer) => void>();
   readonly #peerStateListeners: ((message: PeerStateMessage) => void)[] = [];
@@ -52,13 +49,8 @@ class ThreadedHeartbeats implements Heartbeats {
   #requestId = 0;
   #isClosed = false;
 
-  constructor(
-    worker: Worker,
-    progress: MainProgress,
-    parsePeerState: HeartbeatOptions["parsePeerState"],
-  ) {
+  constructor(worker: Worker, progress: MainProgress) {
     this.#worker = worker;
-    this.#parsePeerState = parsePeerState;
     const started = Promise.withResolvers<void>();
     this.ready = started.promise;
     worker.on("message", (event: ThreadEvent) => {
@@ -79,8 +71,8 @@ class ThreadedHeartbeats implements Heartbeats {
     this.#timer.unref();
   }
 
-  setModule({ moduleId, cell, peerLeaseMs }: HeartbeatModule): void {
-    this.#tell({ kind: "setModule", moduleId, cell: cell.buffer, peerLeaseMs });
+  setModule({ moduleId, cell }: HeartbeatModule): void {
+    this.#tell({ kind: "setModule", moduleId, cell: cell.buffer });
   }
 
   removeModule(moduleId: ModuleId): void {
@@ -97,13 +89,13 @@ class ThreadedHeartbeats implements Heartbeats {
     this.#tell({ kind: "seekGrant", moduleId, epoch });
   }
 
-  promise(moduleId: ModuleId, epoch: Epoch | null): Promise<PromiseAnswer> {
+  promise(moduleId: ModuleId, terms: PromiseTerms | null): Promise<PromiseAnswer> {
     assert(this.#pending.size < PENDING_MAX, "too many promises under way");
     this.#requestId += 1;
     const requestId = this.#requestId;
     return new Promise((resolve) => {
       this.#pending.set(requestId, resolve);
-      this.#tell({ kind: "promise", requestId, moduleId, epoch });
+      this.#tell({ kind: "promise", requestId, moduleId, terms });
     });
   }
 
@@ -156,7 +148,8 @@ class ThreadedHeartbeats implements Heartbeats {
         return;
       case "peerState": {
         const { kind: _, ...message } = event;
-        const state = this.#parsePeerState(message.state);
+        const state = parsePeerState(message.state);
+        // Authentic but not understood: a version that we cannot follow says nothing to us.
         if (state === null) return;
         for (const listener of this.#peerStateListeners) listener({ ...message, state });
         return;
@@ -171,7 +164,7 @@ class ThreadedHeartbeats implements Heartbeats {
         for (const listener of this.#networkListeners) listener(event.network, event.detail);
         return;
       default:
-        return assertNever(event);
+        assertNever(event);
     }
   }
 

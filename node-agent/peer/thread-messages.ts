@@ -1,6 +1,6 @@
 import type { BootMs, Epoch, ModuleId, NodeId } from "#model/shared/ids.ts";
 import type { FenceTargets } from "../guard/fence-order.ts";
-import type { HeartbeatView, PromiseAnswer } from "./heartbeats.ts";
+import type { HeartbeatView, PromiseAnswer, PromiseTerms } from "./heartbeats.ts";
 import type { SessionKeys } from "./session-keys.ts";
 
 /** One network as the thread needs it; the port is the same on every address of a node. */
@@ -33,7 +33,6 @@ export type ThreadCommand =
       readonly kind: "setModule";
       readonly moduleId: ModuleId;
       readonly cell: SharedArrayBuffer;
-      readonly peerLeaseMs: number;
     }
   | { readonly kind: "removeModule"; readonly moduleId: ModuleId }
   /** The state as JSON text: the thread carries it without looking inside. */
@@ -43,7 +42,7 @@ export type ThreadCommand =
       readonly kind: "promise";
       readonly requestId: number;
       readonly moduleId: ModuleId;
-      readonly epoch: Epoch | null;
+      readonly terms: PromiseTerms | null;
     }
   | { readonly kind: "addSession"; readonly keys: SessionKeys }
   | {
