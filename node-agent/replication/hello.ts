@@ -7,7 +7,8 @@
  * under one key would break AES-GCM. Why the hash of both hellos, the names of both nodes, the
  * module and the purpose go into the keys: a man in the middle who changes a hello (to force an
  * old version), sends it back to its own sender, or joins it to another module's port leaves the
- * two ends with different keys, and the first record fails.
+ * two ends with different keys. The client's third message is a proof that it has them, so that
+ * nobody else can push a standing connection aside by opening a new one.
  */
 
 import { createHash, hkdfSync } from "node:crypto";
@@ -24,6 +25,7 @@ const MAGIC = Buffer.from("MFRP");
 const RANDOM_BYTES = 32;
 const SESSION_BYTES = 16;
 export const CLIENT_HELLO_BYTES = 4 + 1 + 1 + 1 + 1 + 4 + SESSION_BYTES + RANDOM_BYTES;
+export const CLIENT_PROOF_BYTES = 32;
 export const SERVER_HELLO_BYTES = 4 + 1 + 1 + 2 + 4 + RANDOM_BYTES;
 
 /** What the connection is for; each has its own keys. */
@@ -58,7 +60,12 @@ export type HelloContext = {
   readonly clientId: NodeId;
   readonly serverId: NodeId;
 };
-export type ConnectionKeys = { readonly toServer: Buffer; readonly toClient: Buffer };
+export type ConnectionKeys = {
+  readonly toServer: Buffer;
+  readonly toClient: Buffer;
+  /** What only a client with the session's key can say: sent first, so that the server knows. */
+  readonly clientProof: Buffer;
+};
 
 export function encodeClientHello(
   purpose: Purpose,
@@ -124,7 +131,11 @@ export function connectionKeys(
     const info = JSON.stringify(["mirrorfarm stream 1", moduleId, clientId, serverId, direction]);
     return Buffer.from(hkdfSync("sha256", sessionKey, transcript, info, 32));
   };
-  return { toServer: key("to server"), toClient: key("to client") };
+  return {
+    toServer: key("to server"),
+    toClient: key("to client"),
+    clientProof: key("proof of the client"),
+  };
 }
 
 const bad = (reason: string): Result<never, HelloError> => err({ kind: "badHello", reason });

@@ -48,9 +48,14 @@ export class Receiver {
     this.#ports = ports;
   }
 
-  /** The stream begins or goes on, over `connection`, after operation `sequence`. */
-  connect(connection: RecordSink, sequence: number): void {
+  /** Answers go here from now on. */
+  use(connection: RecordSink): void {
+    this.#answers.clear();
     this.#connection = connection;
+  }
+
+  /** The stream begins, or goes on after operation `sequence`. */
+  begin(sequence: number): void {
     this.#acknowledged = sequence;
     this.answer({ kind: "continueFrom", sequence });
   }
@@ -63,7 +68,6 @@ export class Receiver {
 
   /** The attachment is over: nothing more is acknowledged for it. */
   stop(): void {
-    this.disconnect();
     this.#generation += 1;
     this.#waiting = [];
   }

@@ -1,0 +1,21 @@
+import { close } from "../adapters/linux/file.ts";
+
+/** Something that a loop polls: a descriptor, what it waits for, and what to do then. */
+export interface Pollable {
+  readonly fd: number;
+  /** Bits of POLLIN and POLLOUT; 0 for not now. */
+  readonly events: number;
+  onReady(ready: number): void;
+}
+
+/** What a finished handshake leaves: an open socket and the keys of its two directions. */
+export type Established = {
+  readonly fd: number;
+  readonly sendKey: Buffer;
+  readonly receiveKey: Buffer;
+};
+
+/** Nobody wants the connection after all. */
+export function abandon(established: Established): void {
+  close(established.fd);
+}

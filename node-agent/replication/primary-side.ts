@@ -1,0 +1,394 @@
+/**
+ * The data thread as primary: connects to the secondary, has its copy brought up to date, attaches
+ * the live stream to it and keeps it, through a broken connection too if that is short.
+ *
+ * An attachment goes through these stages:
+ * - `asking`: connected; the secondary's main thread is asked whether its copy may be overwritten.
+ * - `copying`: resync threads on both nodes compare and copy, while mutations are noted here.
+ * - `syncing`: the copy equalled ours at an instant at which nothing was handled; the stream has
+ *   run since, and the secondary brings its copy to stable storage.
+ * - `attached`: done. Only now may the peer be required, and recorded as in sync.
+ *
+ * A connection lost before `syncing` ends the attempt. Later the stream waits `replTimeoutMs` for
+ * a new connection and goes on where the secondary stopped.
+ */
+
+import { randomBytes } from "node:crypto";
+import { DirtySet, type DirtySnapshot } from "#model/replication/dirty-set.ts";
+import type { BootMs, Epoch } from "#model/shared/ids.ts";
+import { POLLIN, POLLOUT } from "../adapters/linux/poll.ts";
+import { Connector } from "./connector.ts";
+import type { CoreContext, ServedTrees } from "./core-context.ts";
+import type { PeerAddress } from "./engine.ts";
+import {
+  ATTACHMENT_ID_BYTES,
+  type DecodedFrame,
+  decodeFrames,
+  encodeFrame,
+  type Frame,
+} from "./frame.ts";
+import type { Established, Pollable } from "./pollable.ts";
+import type { ResyncMessage, ResyncWorkerLink } from "./resync-link.ts";
+import { SealedConnection } from "./sealed-connection.ts";
+import type { Sender } from "./sender.ts";
+import { WireWriter } from "./wire.ts";
+
+/** The secondary's main thread must connect, follow and persist within this. */
+const ASKING_MS_MAX = 15_000;
+/** No pause of the application for the last pass is longer, whatever the resync thread does. */
+const PAUSE_MS_MAX = 3000;
+
+type Stage = "asking" | "copying" | "syncing" | "attached";
+type Attachment = {
+  readonly id: Buffer;
+  readonly epoch: Epoch;
+  stage: Stage;
+  askedAtMs: BootMs;
+  worker: ResyncWorkerLink | null;
+  /** Where the present connection leads: the resync thread goes there too. */
+  address: PeerAddress | null;
+  /** Since when there is no connection, or null. */
+  brokenAtMs: BootMs | null;
+};
+
+export class PrimarySide implements Pollable {
+  readonly #context: CoreContext;
+  readonly #sender: Sender;
+  readonly #trees: ServedTrees;
+  readonly #dirty = new DirtySet();
+  #attachment: Attachment | null = null;
+  #connection: SealedConnection | null = null;
+  #connector: Connector | null = null;
+  #pausedAtMs: BootMs | null = null;
+  /** Milliseconds by which each request is delayed, so that a resync can catch up. */
+  slowMs = 0;
+  bytesSent = 0;
+  bytesReceived = 0;
+
+  constructor(context: CoreContext, sender: Sender, trees: ServedTrees) {
+    this.#context = context;
+    this.#sender = sender;
+    this.#trees = trees;
+  }
+
+  get fd(): number {
+    return this.#connection?.fd ?? -1;
+  }
+  get events(): number {
+    return this.#connection?.wantsWrite === true ? POLLIN | POLLOUT : POLLIN;
+  }
+  /** The live stream runs and its copy is complete. */
+  get isAttached(): boolean {
+    return this.#attachment?.stage === "attached";
+  }
+  /** No request may be handled: the last pass of a resync runs. */
+  get isPaused(): boolean {
+    return this.#pausedAtMs !== null;
+  }
+  /** The epoch of the attachment that runs or is being made, or null. */
+  get attachmentEpoch(): Epoch | null {
+    return this.#attachment?.epoch ?? null;
+  }
+
+  *pollables(): Generator<Pollable> {
+    if (this.#connection !== null) yield this;
+    if (this.#connector !== null) yield this.#connector;
+  }
+
+  /** Begins a new attachment; one that stands or is being made is over. */
+  start(epoch: Epoch): void {
+    this.end();
+    this.#attachment = {
+      id: randomBytes(ATTACHMENT_ID_BYTES),
+      epoch,
+      stage: "asking",
+      askedAtMs: this.#context.nowMs(),
+      worker: null,
+      address: null,
+      brokenAtMs: null,
+    };
+    this.#connect();
+  }
+
+  /** The attachment is over, without a word to anybody here. */
+  end(): void {
+    this.#closeConnection();
+    this.#attachment?.worker?.cancel();
+    this.#attachment?.worker?.close();
+    this.#attachment = null;
+    this.#stopWatching();
+    if (this.#sender.window.isAttached) this.#sender.detach();
+  }
+
+  onReady(ready: number): void {
+    const connection = this.#connection;
+    if (connection === null) return;
+    if ((ready & POLLOUT) !== 0) {
+      const flushed = connection.flush();
+      if (!flushed.ok) {
+        this.#lost(flushed.error.reason);
+        return;
+      }
+    }
+    if ((ready & ~POLLOUT) === 0) return;
+    let violation: string | null = null;
+    const read = connection.read((record) => {
+      const decoded = decodeFrames(record, (frame) => {
+        violation = this.#take(frame);
+        return violation === null && this.#connection === connection;
+      });
+      if (!decoded.ok) violation = decoded.error.reason;
+      return violation === null && this.#connection === connection;
+    });
+    if (this.#connection !== connection) return;
+    if (violation !== null) this.#lost(violation);
+    else if (!read.ok) this.#lost(read.error.reason);
+  }
+
+  /** The end of a turn of the loop: what came in leaves. */
+  flush(): void {
+    const flushed = this.#sender.flush();
+    if (!flushed.ok) this.#lost(flushed.error.reason);
+  }
+
+  /** Deadlines, and what the resync thread said. */
+  tick(nowMs: BootMs): void {
+    this.drainWorker();
+    this.#connector?.tick(nowMs);
+    const attachment = this.#attachment;
+    if (attachment === null) return;
+    if (attachment.stage === "asking" && nowMs - attachment.askedAtMs > ASKING_MS_MAX) {
+      this.#fail(`the peer did not admit a resync: ${this.#connector?.lastFailure ?? "silent"}`);
+      return;
+    }
+    const { brokenAtMs } = attachment;
+    if (brokenAtMs !== null && nowMs - brokenAtMs > this.#context.replTimeoutMs) {
+      this.#fail(`no connection to the peer: ${this.#connector?.lastFailure ?? "lost"}`);
+      return;
+    }
+    if (this.#pausedAtMs !== null && nowMs - this.#pausedAtMs > PAUSE_MS_MAX)
+      this.#pausedAtMs = null;
+    this.#giveUpSlowPeer(nowMs);
+  }
+
+  drainWorker(): void {
+    const worker = this.#attachment?.worker;
+    worker?.drain((message) => this.#onWorker(message));
+  }
+
+  /** A copy that is not required yet must not hold the application up when its node hangs. */
+  #giveUpSlowPeer(nowMs: BootMs): void {
+    const { window } = this.#sender;
+    if (!window.isAttached || window.isPeerRequired) return;
+    const oldestMs = window.oldestSubmittedAtMs();
+    if (oldestMs !== null && nowMs - oldestMs > this.#context.replTimeoutMs) {
+      this.#fail("the peer did not keep up");
+    }
+  }
+
+  #connect(): void {
+    const { moduleId, nodeId, sessions, addresses, replTimeoutMs } = this.#context;
+    this.#connector?.close();
+    this.#connector = new Connector({
+      purpose: "live",
+      moduleId,
+      nodeId,
+      userTimeoutMs: replTimeoutMs,
+      session: () => sessions.newest(),
+      addresses,
+      onConnected: (established, address) => this.#onConnected(established, address),
+    });
+    this.#connector.tick(this.#context.nowMs());
+  }
+
+  #onConnected(established: Established, address: PeerAddress): void {
+    const attachment = this.#attachment;
+    this.#connector = null;
+    const { fd, sendKey, receiveKey } = established;
+    this.#connection = new SealedConnection(fd, sendKey, receiveKey);
+    if (attachment === null) {
+      this.#closeConnection();
+      return;
+    }
+    attachment.address = address;
+    const attachmentId = attachment.id;
+    const kind = attachment.stage === "asking" ? "beginResync" : "resumeStream";
+    this.#say({ kind, attachmentId });
+  }
+
+  /** One frame outside the stream: before it begins, or before it goes on. */
+  #say(frame: Frame): void {
+    const bytes = new WireWriter(256);
+    encodeFrame(bytes, this.#attachment?.epoch ?? 0, frame);
+    const sent = this.#connection?.send(bytes.written);
+    if (sent?.ok === false) this.#lost(sent.error.reason);
+  }
+
+  /** Null, or why the connection must be closed. */
+  #take({ epoch, frame }: DecodedFrame): string | null {
+    const attachment = this.#attachment;
+    if (attachment === null) return "no attachment is wanted";
+    switch (frame.kind) {
+      case "refused":
+        this.#onRefused(attachment, frame.known, frame.reason);
+        return null;
+      case "fault":
+        this.#context.emit({ kind: "peerFault", errno: frame.errno, detail: frame.reason });
+        this.#fail(`the peer failed: ${frame.reason}`);
+        return null;
+      case "resyncAdmitted":
+        return attachment.stage === "asking" ? this.#copy(attachment) : "nothing was asked";
+      case "continueFrom":
+        return this.#onContinue(attachment, frame.sequence);
+      case "applied":
+      case "durable": {
+        // What another epoch acknowledged says nothing about this one.
+        if (epoch !== attachment.epoch) return `an acknowledgement of epoch ${epoch}`;
+        const acknowledged = this.#sender.acknowledge(frame);
+        return acknowledged.ok ? null : acknowledged.error.reason;
+      }
+      default:
+        return `a frame ${frame.kind} came to a primary`;
+    }
+  }
+
+  #onContinue(attachment: Attachment, sequence: number): string | null {
+    if (attachment.stage !== "syncing" && attachment.stage !== "attached") {
+      return "no stream was opened";
+    }
+    if (attachment.brokenAtMs === null) return null;
+    const connection = this.#connection;
+    if (connection === null) return null;
+    attachment.brokenAtMs = null;
+    const resumed = this.#sender.resume(connection, sequence);
+    return resumed.ok ? null : resumed.error.reason;
+  }
+
+  #onRefused(attachment: Attachment, known: Epoch, reason: string): void {
+    // It has not been told of this epoch yet: its main thread is about to.
+    if (attachment.stage === "asking" && known <= attachment.epoch) {
+      this.#closeConnection();
+      this.#connect();
+      return;
+    }
+    this.#context.emit({ kind: "peerRefused", epoch: known, reason });
+    this.#fail(reason);
+  }
+
+  #copy(attachment: Attachment): string | null {
+    const { sessions, moduleId, nodeId, replTimeoutMs, resyncBytesPerSecond } = this.#context;
+    const session = sessions.newest();
+    if (session === null || attachment.address === null) return "the session is gone";
+    attachment.stage = "copying";
+    // Everything from before is forgotten: the first pass compares every file anyway.
+    this.#dirty.take();
+    this.#trees.watch(this.#dirty);
+    attachment.worker = this.#context.startResync({
+      role: "source",
+      moduleId,
+      nodeId,
+      address: attachment.address,
+      session,
+      bytesPerSecond: resyncBytesPerSecond,
+      userTimeoutMs: replTimeoutMs,
+    });
+    return null;
+  }
+
+  #onWorker(message: ResyncMessage): boolean | DirtySnapshot | null {
+    switch (message.kind) {
+      case "takeDirty":
+        return this.#dirty.take();
+      case "pause":
+        this.#pausedAtMs = this.#context.nowMs();
+        return this.#attachment?.stage === "copying";
+      case "resume":
+        this.#pausedAtMs = null;
+        return true;
+      case "slow":
+        this.slowMs = message.milliseconds;
+        return true;
+      case "attach":
+        return this.#attach();
+      case "applied":
+        return false;
+      case "progress":
+        this.#context.emit({ kind: "resyncProgress", progress: message.progress });
+        return null;
+      case "finished":
+        this.#onCopied(message.failure);
+        return null;
+    }
+  }
+
+  /** Both copies are equal at this instant: from here on every operation travels. */
+  #attach(): boolean {
+    const [attachment, connection] = [this.#attachment, this.#connection];
+    if (attachment?.stage !== "copying" || connection === null) return false;
+    // The pause was too long and requests have been handled since: the copies differ again.
+    if (this.#pausedAtMs === null) return false;
+    attachment.stage = "syncing";
+    this.#stopWatching();
+    const opened = this.#sender.attach(connection, attachment.id);
+    if (!opened.ok) {
+      this.#lost(opened.error.reason);
+      return true;
+    }
+    this.#trees.onAttach();
+    return true;
+  }
+
+  #onCopied(failure: string | null): void {
+    const attachment = this.#attachment;
+    if (attachment === null) return;
+    attachment.worker?.close();
+    attachment.worker = null;
+    if (failure !== null || attachment.stage !== "syncing") {
+      this.#fail(failure ?? "the resync ended without an attachment");
+      return;
+    }
+    attachment.stage = "attached";
+    this.#sender.window.complete();
+    const attachmentId = attachment.id.toString("hex");
+    this.#context.emit({ kind: "attached", epoch: attachment.epoch, attachmentId });
+  }
+
+  #lost(reason: string): void {
+    this.#closeConnection();
+    const attachment = this.#attachment;
+    if (attachment === null) return;
+    if (attachment.stage === "copying") {
+      this.#fail(reason);
+      return;
+    }
+    if (attachment.stage !== "asking") attachment.brokenAtMs ??= this.#context.nowMs();
+    this.#connect();
+  }
+
+  #fail(reason: string): void {
+    const attachment = this.#attachment;
+    if (attachment === null) return;
+    const { epoch } = attachment;
+    const kind = attachment.stage === "attached" ? "detached" : "resyncFailed";
+    this.end();
+    this.#context.emit({ kind, epoch, reason });
+  }
+
+  #closeConnection(): void {
+    this.#connector?.close();
+    this.#connector = null;
+    const connection = this.#connection;
+    this.#connection = null;
+    this.#sender.disconnect();
+    if (connection === null) return;
+    this.bytesSent += connection.bytesSent;
+    this.bytesReceived += connection.bytesReceived;
+    connection.close();
+  }
+
+  #stopWatching(): void {
+    this.#trees.watch(null);
+    this.#pausedAtMs = null;
+    this.slowMs = 0;
+  }
+}

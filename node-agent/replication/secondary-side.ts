@@ -1,0 +1,290 @@
+/**
+ * The data thread as secondary: admits one primary, lets its resync thread overwrite this copy
+ * when the main thread has agreed, then applies the live stream.
+ *
+ * Nothing that comes over the network changes a file before `admit`, nor after `follow` of a newer
+ * epoch, `refuseBelow` or `stop`: those act at once, between two frames.
+ */
+
+import { ReceiverOrder } from "#model/replication/receiver-order.ts";
+import type { BootMs, Epoch } from "#model/shared/ids.ts";
+import { POLLIN, POLLOUT } from "../adapters/linux/poll.ts";
+import type { BlockingCalls } from "../fuse/ports.ts";
+import type { Applier } from "./applier.ts";
+import type { CoreContext } from "./core-context.ts";
+import { type DecodedFrame, decodeFrames } from "./frame.ts";
+import type { Purpose } from "./hello.ts";
+import { abandon, type Established, type Pollable } from "./pollable.ts";
+import { Receiver } from "./receiver.ts";
+import type { ResyncWorkerLink } from "./resync-link.ts";
+import { SealedConnection } from "./sealed-connection.ts";
+
+/** What a primary asked for, until the main thread answers. */
+type Asked = { readonly epoch: Epoch; readonly attachmentId: string };
+/** How far the copy of the present attachment is. */
+type CopyState = "none" | "copying" | "applied" | "complete";
+
+export class SecondarySide implements Pollable {
+  readonly order = new ReceiverOrder();
+  readonly #context: CoreContext;
+  readonly #applier: Applier;
+  readonly #receiver: Receiver;
+  #connection: SealedConnection | null = null;
+  #asked: Asked | null = null;
+  #worker: ResyncWorkerLink | null = null;
+  #copy: CopyState = "none";
+  #lostAtMs: BootMs | null = null;
+  bytesSent = 0;
+  bytesReceived = 0;
+
+  constructor(context: CoreContext, applier: Applier, blocking: BlockingCalls) {
+    this.#context = context;
+    this.#applier = applier;
+    const onFault = (errno: number, detail: string): void => this.#onFault(errno, detail);
+    this.#receiver = new Receiver({ order: this.order, applier, blocking, onFault });
+  }
+
+  get fd(): number {
+    return this.#connection?.fd ?? -1;
+  }
+  get events(): number {
+    return this.#connection?.wantsWrite === true ? POLLIN | POLLOUT : POLLIN;
+  }
+  get operationsApplied(): number {
+    return this.#receiver.operationsApplied;
+  }
+  /** A thread is still writing into this copy. */
+  get isCopying(): boolean {
+    return this.#worker !== null;
+  }
+
+  *pollables(): Generator<Pollable> {
+    if (this.#connection !== null) yield this;
+  }
+
+  /** Receives under `epoch`; returns false when a newer one is known. */
+  follow(epoch: Epoch): boolean {
+    const before = this.order.followed;
+    if (!this.order.follow(epoch).ok) return false;
+    if (before !== epoch) this.#endAttachment();
+    return true;
+  }
+
+  refuseBelow(epoch: Epoch): void {
+    this.order.refuseBelow(epoch);
+    if (this.order.followed === null) this.#endAttachment();
+  }
+
+  /** Receives nothing more; returns the last sequence that was applied. */
+  stop(): number {
+    const { appliedSequence } = this.order;
+    this.order.stop();
+    this.#endAttachment();
+    return appliedSequence;
+  }
+
+  /** The main thread agrees that this copy is overwritten. */
+  admit(attachmentId: string): void {
+    const asked = this.#asked;
+    if (asked === null || asked.attachmentId !== attachmentId || this.#connection === null) return;
+    // The thread of an attempt before must have ended, or two would write at once.
+    if (this.#worker !== null) {
+      this.#context.emit({
+        kind: "resyncFailed",
+        epoch: asked.epoch,
+        reason: "the attempt before has not ended yet",
+      });
+      this.#closeConnection();
+      return;
+    }
+    this.#asked = null;
+    const begun = this.order.beginResync(asked.epoch, attachmentId);
+    if (!begun.ok) {
+      this.#receiver.refuse(begun.error);
+      this.#closeConnection();
+      return;
+    }
+    this.#receiver.stop();
+    this.#applier.reset();
+    this.#copy = "none";
+    this.#receiver.answer({ kind: "resyncAdmitted" });
+    this.#finishBatch();
+  }
+
+  /** A connection whose other end has shown that it has the session's keys. */
+  accept(purpose: Purpose, established: Established): void {
+    const { fd, sendKey, receiveKey } = established;
+    if (purpose === "live") {
+      this.#closeConnection();
+      this.#lostAtMs = null;
+      this.#connection = new SealedConnection(fd, sendKey, receiveKey);
+      this.#receiver.use(this.#connection);
+      return;
+    }
+    const { attachmentId, phase } = this.order;
+    const isWanted = phase === "resyncing" && this.#copy === "none" && this.#worker === null;
+    if (!isWanted || attachmentId === null) {
+      abandon(established);
+      return;
+    }
+    this.#copy = "copying";
+    const { stateDirectory } = this.#context;
+    this.#worker = this.#context.startResync({
+      role: "target",
+      established,
+      attachmentId,
+      stateDirectory,
+    });
+  }
+
+  onReady(ready: number): void {
+    const connection = this.#connection;
+    if (connection === null) return;
+    if ((ready & POLLOUT) !== 0 && !connection.flush().ok) {
+      this.#closeConnection();
+      return;
+    }
+    if ((ready & ~POLLOUT) === 0) return;
+    let isOver = false;
+    const read = connection.read((record) => {
+      const decoded = decodeFrames(record, (frame) => {
+        isOver = !this.#take(frame);
+        return !isOver;
+      });
+      isOver ||= !decoded.ok;
+      return !isOver;
+    });
+    if (this.#connection !== connection) return;
+    // What has been applied is acknowledged even if what came after it is not understood.
+    this.#finishBatch();
+    if (isOver || !read.ok) this.#closeConnection();
+  }
+
+  /** The end of a turn: fsyncs that have ended are acknowledged. */
+  flush(): void {
+    this.#finishBatch();
+  }
+
+  tick(nowMs: BootMs): void {
+    this.drainWorker();
+    if (this.order.phase === "none" || this.#connection !== null) return;
+    this.#lostAtMs ??= nowMs;
+    // Longer than the primary tries to come back: then it has given this copy up.
+    if (nowMs - this.#lostAtMs <= 2 * this.#context.replTimeoutMs) return;
+    this.#lostAtMs = null;
+    this.#detach("the primary's connection is gone");
+  }
+
+  drainWorker(): void {
+    this.#worker?.drain((message) => {
+      switch (message.kind) {
+        case "applied":
+          if (this.#copy === "copying") this.#copy = "applied";
+          return true;
+        case "progress":
+          this.#context.emit({ kind: "resyncProgress", progress: message.progress });
+          return null;
+        case "finished":
+          this.#onCopied(message.failure);
+          return null;
+        default:
+          return false;
+      }
+    });
+  }
+
+  /** False when the connection is to be closed. */
+  #take(decoded: DecodedFrame): boolean {
+    const { epoch, frame } = decoded;
+    switch (frame.kind) {
+      case "beginResync": {
+        const judged = this.order.judgeEpoch(epoch);
+        if (!judged.ok) return this.#receiver.refuse(judged.error).ok;
+        const attachmentId = Buffer.from(frame.attachmentId).toString("hex");
+        this.#asked = { epoch, attachmentId };
+        this.#context.emit({ kind: "resyncAsked", epoch, attachmentId });
+        return true;
+      }
+      case "openStream":
+        return this.#open(epoch, Buffer.from(frame.attachmentId).toString("hex"));
+      case "resumeStream": {
+        const attachmentId = Buffer.from(frame.attachmentId).toString("hex");
+        const resumed = this.order.resumeStream(epoch, attachmentId);
+        if (!resumed.ok) return this.#receiver.refuse(resumed.error).ok;
+        this.#receiver.begin(resumed.value);
+        return true;
+      }
+      default:
+        return this.#receiver.take(decoded).ok;
+    }
+  }
+
+  #open(epoch: Epoch, attachmentId: string): boolean {
+    // The resync thread said "applied" before the primary could know: it is here, or a lie.
+    this.drainWorker();
+    const isReady = this.#copy === "applied" || this.#copy === "complete";
+    const opened = this.order.openStream(epoch, isReady ? attachmentId : "");
+    if (!opened.ok) return this.#receiver.refuse(opened.error).ok;
+    this.#receiver.begin(0);
+    if (this.#copy === "complete") this.#reportAttached();
+    return true;
+  }
+
+  #onCopied(failure: string | null): void {
+    this.#worker?.close();
+    this.#worker = null;
+    const { phase } = this.order;
+    if (phase === "none") return;
+    if (failure !== null) {
+      this.#closeConnection();
+      this.#detach(failure);
+      return;
+    }
+    this.#copy = "complete";
+    if (phase === "live") this.#reportAttached();
+  }
+
+  #reportAttached(): void {
+    const { followed, attachmentId } = this.order;
+    if (followed === null || attachmentId === null) return;
+    this.#context.emit({ kind: "attached", epoch: followed, attachmentId });
+  }
+
+  #onFault(errno: number, detail: string): void {
+    this.#copy = "none";
+    this.#context.emit({ kind: "localFault", errno, detail });
+  }
+
+  #detach(reason: string): void {
+    const epoch = this.order.followed ?? 0;
+    const kind = this.order.phase === "live" ? "detached" : "resyncFailed";
+    this.order.detach();
+    this.#receiver.stop();
+    this.#worker?.cancel();
+    this.#copy = "none";
+    this.#context.emit({ kind, epoch, reason });
+  }
+
+  #endAttachment(): void {
+    this.#closeConnection();
+    this.#receiver.stop();
+    this.#worker?.cancel();
+    this.#asked = null;
+    this.#copy = "none";
+  }
+
+  #finishBatch(): void {
+    const sent = this.#receiver.finishBatch();
+    if (!sent.ok) this.#closeConnection();
+  }
+
+  #closeConnection(): void {
+    const connection = this.#connection;
+    this.#connection = null;
+    this.#receiver.disconnect();
+    if (connection === null) return;
+    this.bytesSent += connection.bytesSent;
+    this.bytesReceived += connection.bytesReceived;
+    connection.close();
+  }
+}
