@@ -44,6 +44,10 @@ export function parseUserConfig(
   const safe = typed.find(({ spec }) => spec === SAFE);
   const service = safe?.child(SERVICE) ?? null;
   if (service !== null) judgeService(service, problems, options.allowLoopback ?? false);
+  if (service !== null && !problems.hasErrors && !service.isSound(SERVICE.attributes.mode)) {
+    const { mode } = SERVICE.attributes;
+    problems.error(service.offsetOf(mode), "the mode has to be known here: define its macro");
+  }
   if (problems.hasErrors || safe === undefined || service === null) return err(problems.errors);
   const macros = [...typed.filter(({ spec }) => spec === MACRO), ...safe.childrenOf(MACRO)];
   return ok({ config: buildConfig(service, macros), warnings: problems.warnings });

@@ -96,6 +96,11 @@ export const ADDRESS = textual(
   },
   { good: "192.0.2.10", bad: "0x7f.1" },
 );
+/** The same, with IPv6 written in brackets as `cluster.xml` wants it. */
+export const BRACKETED_ADDRESS: ValueType<string> = {
+  ...ADDRESS,
+  format: (value) => (value.includes(":") ? `[${value}]` : value),
+};
 /** A contiguous IPv4 netmask. */
 export const NETMASK = textual(
   "IPv4 netmask",

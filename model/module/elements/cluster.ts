@@ -1,12 +1,15 @@
-import { ADDRESS, duration, integer, NAME, ON_OFF, PORT, TEXT } from "../value-type.ts";
+import { BRACKETED_ADDRESS, duration, integer, NAME, ON_OFF, PORT, TEXT } from "../value-type.ts";
 import { atLeastOne, defaulted, element, exactlyOne, optional, required } from "./element.ts";
 
 const OWN_TIMERS = "nodes watch each other per module, with the timer profile";
 
 export const CLUSTER_NODE = element("node", "A machine's address on this network.", {
   name: required(NAME, "The node; the same name on every network."),
-  addr: required(ADDRESS, "Its address as the other nodes see it: IPv4, [IPv6] or a DNS name."),
-  laddr: optional(ADDRESS, "Its local address, only behind address translation."),
+  addr: required(
+    BRACKETED_ADDRESS,
+    "Its address as the other nodes see it: IPv4, [IPv6] or a DNS name.",
+  ),
+  laddr: optional(BRACKETED_ADDRESS, "Its local address, only behind address translation."),
 });
 
 export const CLUSTER_LAN = element(
