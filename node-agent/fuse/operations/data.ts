@@ -1,0 +1,198 @@
+/** Contents of files: reading, writing, space, and making them durable. */
+import { ERRNO } from "../../adapters/linux/errno.ts";
+import {
+  copyFileRange,
+  fallocate as fallocateCall,
+  lseek as lseekCall,
+  O_DIRECT,
+  O_DSYNC,
+  O_SYNC,
+  pread,
+  pwrite,
+} from "../../adapters/linux/file.ts";
+import type { FileId } from "../../replication/operation.ts";
+import type { Handle } from "../handle-table.ts";
+import type { Node } from "../inode-table.ts";
+import { FSYNC_DATA_ONLY, WRITE_KILL_SUIDGID } from "../protocol/opcodes.ts";
+import type { Handler, TreeContext } from "../tree-context.ts";
+import { stripPrivileges } from "./attributes.ts";
+
+const WRITE_DATA_AT = 80;
+const WRITE_OUT_BYTES = 8;
+/** One request copies no more, so that it does not keep others waiting; callers go on by themselves. */
+const COPIED_BYTES_MAX = 4 * 1024 * 1024;
+
+export const read: Handler = (tree) => {
+  const { request } = tree;
+  const handle = tree.handles.get(request.u64(40));
+  if (handle === undefined) return -ERRNO.EBADF;
+  const length = Math.min(request.u32(56), tree.dataBytesMax);
+  return pread(handle.fd, tree.reply.payload(0, length), length, request.u64(48));
+};
+
+export const write: Handler = (tree, node) => {
+  const { request } = tree;
+  const handle = tree.handles.get(request.u64(40));
+  if (handle === undefined) return -ERRNO.EBADF;
+  const offsetBytes = request.u64(48);
+  const size = Math.min(request.u32(56), request.length - WRITE_DATA_AT);
+  if (!Number.isSafeInteger(offsetBytes + size)) return -ERRNO.EFBIG;
+  const id = tree.bindings.idOf(node);
+  if (id < 0) return tree.fault("bind", id);
+  const data = request.data(WRITE_DATA_AT, size);
+  const written = pwrite(handle.fd, data, size, offsetBytes);
+  if (written < 0) return written;
+  noteChange(tree, node, offsetBytes, written);
+  if (tree.mustStripPrivileges((request.u32(60) & WRITE_KILL_SUIDGID) !== 0)) {
+    const stripped = stripPrivileges(tree, node, handle.fd, id);
+    if (stripped < 0) return tree.fault("write", stripped);
+  }
+  tree.reply.setU32(0, written);
+  tree.reply.setU32(4, 0);
+  if (id === 0) return syncIfAsked(tree, id, WRITE_OUT_BYTES);
+  // What was written, not what was asked: a full disk cuts a write short.
+  const operation = {
+    kind: "write",
+    id,
+    offsetBytes,
+    data: written === size ? data : data.subarray(0, written),
+  } as const;
+  if (!mustSync(tree)) return tree.replicate(operation, WRITE_OUT_BYTES);
+  tree.submit(operation);
+  return syncIfAsked(tree, id, WRITE_OUT_BYTES);
+};
+
+/**
+ * O_SYNC and O_DSYNC. After a buffered write the kernel sends a FSYNC of its own
+ * (generic_write_sync() in fs/fuse/file.c); after a direct one it does not.
+ */
+function mustSync(tree: TreeContext): boolean {
+  const flags = tree.request.u32(72);
+  return (flags & O_DIRECT) !== 0 && (flags & O_SYNC) !== 0;
+}
+
+function syncIfAsked(tree: TreeContext, id: FileId, length: number): number {
+  if (!mustSync(tree)) return length;
+  const dataOnly = (tree.request.u32(72) & O_SYNC) === O_DSYNC;
+  return tree.sync({ handle: tree.request.u64(40), id, dataOnly }, length);
+}
+
+function noteChange(tree: TreeContext, node: Node, offsetBytes: number, length: number): void {
+  tree.times.mark(node);
+  tree.reports.file(node, offsetBytes, length);
+}
+
+/** FSYNC and FSYNCDIR: the times that changed go along, so that they too are durable. */
+export const fsync: Handler = (tree, node) => {
+  const dataOnly = (tree.request.u32(48) & FSYNC_DATA_ONLY) !== 0;
+  if (tree.role === "secondary") {
+    return tree.sync({ handle: tree.request.u64(40), id: 0, dataOnly }, 0);
+  }
+  const id = tree.bindings.idOf(node);
+  if (id < 0) return tree.fault("bind", id);
+  if (!dataOnly) tree.times.flushOne(node);
+  return tree.sync({ handle: tree.request.u64(40), id, dataOnly }, 0);
+};
+
+export const fallocate: Handler = (tree, node) => {
+  const { request } = tree;
+  const handle = tree.handles.get(request.u64(40));
+  if (handle === undefined) return -ERRNO.EBADF;
+  const [offsetBytes, lengthBytes, mode] = [request.u64(48), request.u64(56), request.u32(64)];
+  if (!Number.isSafeInteger(offsetBytes + lengthBytes)) return -ERRNO.EFBIG;
+  const id = tree.bindings.idOf(node);
+  if (id < 0) return tree.fault("bind", id);
+  const done = fallocateCall(handle.fd, mode, offsetBytes, lengthBytes);
+  if (done < 0) return done;
+  tree.times.mark(node);
+  // Collapsing and inserting move everything behind, so no range would be the truth.
+  tree.reports.file(node);
+  const stripped = stripForWriter(tree, node, handle, id);
+  if (stripped < 0) return tree.fault("fallocate", stripped);
+  if (id === 0) return 0;
+  return tree.replicate({ kind: "fallocate", id, mode, offsetBytes, lengthBytes }, 0);
+};
+
+/** The kernel leaves this to us and does not say whether it is due: it is for all but root. */
+function stripForWriter(tree: TreeContext, node: Node, handle: Handle, id: FileId): number {
+  return tree.request.uid === 0 ? 0 : stripPrivileges(tree, node, handle.fd, id);
+}
+
+export const lseek: Handler = (tree) => {
+  const { request } = tree;
+  const handle = tree.handles.get(request.u64(40));
+  if (handle === undefined) return -ERRNO.EBADF;
+  const found = lseekCall(handle.fd, request.u64(48), request.u32(56));
+  if (found < 0) return found;
+  tree.reply.setU64(0, found);
+  return 8;
+};
+
+/** COPY_FILE_RANGE: replicated as writes of what came to be in the target. */
+export const copyRange: Handler = (tree) => copy(tree, false);
+/** The same with 64 bits in its answer (Linux 6.18). */
+export const copyRange64: Handler = (tree) => copy(tree, true);
+
+function copy(tree: TreeContext, isWide: boolean): number {
+  const { request } = tree;
+  const from = tree.handles.get(request.u64(40));
+  const to = tree.handles.get(request.u64(64));
+  if (from === undefined || to === undefined) return -ERRNO.EBADF;
+  const fromOffset = request.u64(48);
+  const offsetBytes = request.u64(72);
+  const asked = Math.min(request.u64(80), COPIED_BYTES_MAX);
+  if (!Number.isSafeInteger(Math.max(fromOffset, offsetBytes) + asked)) return -ERRNO.EFBIG;
+  const id = tree.bindings.idOf(to.node);
+  if (id < 0) return tree.fault("bind", id);
+  const copied = copyFileRange(
+    from.fd,
+    offsetWord(fromOffset),
+    to.fd,
+    offsetWord(offsetBytes),
+    asked,
+    0,
+  );
+  if (copied < 0) return copied;
+  if (copied > 0) noteChange(tree, to.node, offsetBytes, copied);
+  const stripped = stripForWriter(tree, to.node, to, id);
+  if (stripped < 0) return tree.fault("copy", stripped);
+  return replicateCopy(tree, { id, fd: to.fd, offsetBytes, copied, isWide });
+}
+
+const offsetWord = (offset: number): Uint8Array =>
+  new Uint8Array(new BigInt64Array([BigInt(offset)]).buffer);
+
+function replicateCopy(
+  tree: TreeContext,
+  o: {
+    readonly id: FileId;
+    readonly fd: number;
+    readonly offsetBytes: number;
+    readonly copied: number;
+    readonly isWide: boolean;
+  },
+): number {
+  const pieceMax = tree.dataBytesMax;
+  const data = new Uint8Array(Math.min(o.copied, pieceMax));
+  for (let at = 0; o.id > 0 && at < o.copied; ) {
+    const wanted = Math.min(pieceMax, o.copied - at);
+    const length = pread(o.fd, data, wanted, o.offsetBytes + at);
+    if (length <= 0) return tree.fault("copy", length);
+    const operation = {
+      kind: "write",
+      id: o.id,
+      offsetBytes: o.offsetBytes + at,
+      data: data.subarray(0, length),
+    } as const;
+    at += length;
+    if (at >= o.copied) return tree.replicate(operation, putCopied(tree, o.copied, o.isWide));
+    tree.submit(operation);
+  }
+  return putCopied(tree, o.copied, o.isWide);
+}
+
+/** `fuse_write_out` has a u32 and padding, `fuse_copy_file_range_out` a u64: alike when small. */
+function putCopied(tree: TreeContext, copied: number, isWide: boolean): number {
+  tree.reply.setU64(0, copied);
+  return isWide ? 8 : WRITE_OUT_BYTES;
+}

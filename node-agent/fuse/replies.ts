@@ -1,0 +1,121 @@
+/**
+ * Exactly one reply for every request, each in one write(2), and none past a shut gate.
+ *
+ * A reply that waits (for the peer's acknowledgement or a disk) is kept as bytes in a `Deferred`:
+ * the request and reply buffers are used again at once. `failAll` answers everything that waits,
+ * and what completes later is dropped.
+ */
+import { ERRNO } from "../adapters/linux/errno.ts";
+import { write } from "../adapters/linux/file.ts";
+import type { ReplyGate, Role } from "./ports.ts";
+import { OUT_HEADER_BYTES } from "./protocol/opcodes.ts";
+import { Reply, type Request } from "./protocol/request.ts";
+
+/** A reply that cannot be given yet. */
+export class Deferred {
+  readonly uniqueLow: number;
+  readonly uniqueHigh: number;
+  readonly payload: Uint8Array;
+
+  constructor(uniqueLow: number, uniqueHigh: number, payload: Uint8Array) {
+    this.uniqueLow = uniqueLow;
+    this.uniqueHigh = uniqueHigh;
+    this.payload = payload;
+  }
+}
+
+/** Everything but READ and READDIR replies fits: an entry and an open file. */
+const SMALL_BYTES_MAX = 256;
+
+export class Replies {
+  readonly #device: number;
+  readonly #gate: ReplyGate;
+  readonly #request: Request;
+  readonly #reply: Reply;
+  readonly #small = new Reply(SMALL_BYTES_MAX);
+  readonly #pending = new Set<Deferred>();
+  role: Role = "secondary";
+
+  constructor(device: number, gate: ReplyGate, request: Request, reply: Reply) {
+    this.#device = device;
+    this.#gate = gate;
+    this.#request = request;
+    this.#reply = reply;
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
+  /** Answers the current request with what is in the reply buffer. */
+  send(payloadLength: number): void {
+    if (!this.#mayReply()) {
+      this.#hold(this.defer(payloadLength), 0);
+      return;
+    }
+    const { uniqueLow, uniqueHigh } = this.#request;
+    this.#write(this.#reply.seal(uniqueLow, uniqueHigh, 0, payloadLength));
+  }
+
+  /** Answers the current request with an error, given as -errno. */
+  fail(error: number): void {
+    if (!this.#mayReply()) {
+      this.#hold(this.defer(0), error);
+      return;
+    }
+    const { uniqueLow, uniqueHigh } = this.#request;
+    this.#write(this.#small.seal(uniqueLow, uniqueHigh, error, 0));
+  }
+
+  /** Keeps what is in the reply buffer as the current request's reply, for `complete`. */
+  defer(payloadLength: number): Deferred {
+    const payload = this.#reply.bytes.slice(OUT_HEADER_BYTES, OUT_HEADER_BYTES + payloadLength);
+    const deferred = new Deferred(this.#request.uniqueLow, this.#request.uniqueHigh, payload);
+    this.#pending.add(deferred);
+    return deferred;
+  }
+
+  /** Gives a deferred reply, or `error` (-errno) in its place. A second call does nothing. */
+  complete(deferred: Deferred, error: number): void {
+    if (!this.#pending.has(deferred)) return;
+    if (!this.#mayReply()) {
+      this.#hold(deferred, error);
+      return;
+    }
+    this.#pending.delete(deferred);
+    this.#writeDeferred(deferred, error);
+  }
+
+  failAll(error: number): void {
+    for (const deferred of this.#pending) this.#writeDeferred(deferred, error);
+    this.#pending.clear();
+  }
+
+  /** A secondary promises nothing, so nothing of what it answers depends on a lease. */
+  #mayReply(): boolean {
+    return this.role === "secondary" || this.#gate.mayReply();
+  }
+
+  #hold(deferred: Deferred, error: number): void {
+    this.#gate.hold(() => this.complete(deferred, error));
+  }
+
+  #writeDeferred(deferred: Deferred, error: number): void {
+    const { uniqueLow, uniqueHigh, payload } = deferred;
+    if (error < 0) {
+      this.#write(this.#small.seal(uniqueLow, uniqueHigh, error, 0));
+    } else if (payload.length <= SMALL_BYTES_MAX) {
+      this.#small.payload(0, payload.length).set(payload);
+      this.#write(this.#small.seal(uniqueLow, uniqueHigh, 0, payload.length));
+    } else {
+      const large = new Reply(payload.length);
+      large.payload(0, payload.length).set(payload);
+      this.#write(large.seal(uniqueLow, uniqueHigh, 0, payload.length));
+    }
+  }
+
+  /** ENOENT: the request was interrupted or the mount aborted, so nobody waits any more. */
+  #write(bytes: Uint8Array): void {
+    while (write(this.#device, bytes, bytes.length) === -ERRNO.EINTR);
+  }
+}
