@@ -1,11 +1,6 @@
+import { HOLDER_SHARE } from "#model/quorum/timers.ts";
 import type { BootMs, Epoch, ModuleId } from "#model/shared/ids.ts";
 import type { GivenPromise, GrantAsk } from "./promise-book.ts";
-
-/**
- * The holder's share of a promise: 0.9 of its length, counted from sending. The tenth left out
- * covers clocks that run apart; the time of flight is left out by counting from sending.
- */
-export const HELD_SHARE = 0.9;
 
 /** Heartbeats that may be unanswered before the oldest is forgotten. */
 export const OUTSTANDING_MAX = 512;
@@ -58,7 +53,8 @@ export function noteSent(
 }
 
 /**
- * An acknowledgement came in. Its promises count from when *its* heartbeat left; one that answers
+ * An acknowledgement came in. Of each promise 0.9 counts, from when *its* heartbeat left: the tenth
+ * covers clocks that run apart, and the time of flight is left out altogether; one that answers
  * an unknown heartbeat (too old, or answered before) changes nothing. Late ones never shorten what
  * a later heartbeat has won.
  */
@@ -75,7 +71,7 @@ export function noteAcknowledged(
   for (const { moduleId, epoch, promiseMs } of given) {
     const was = held[moduleId];
     if (was === undefined || was.epoch !== epoch) continue;
-    const untilBootMs = sentAtBootMs + HELD_SHARE * promiseMs;
+    const untilBootMs = sentAtBootMs + HOLDER_SHARE * promiseMs;
     if (untilBootMs > was.untilBootMs) held[moduleId] = { epoch, untilBootMs, sentAtBootMs };
   }
   return { counter: { held, outstanding }, sentAtBootMs };

@@ -1,51 +1,39 @@
 import * as z from "zod/mini";
 import { Epoch, Id, InSync, ModuleName, NodeName } from "#model/contract/common.ts";
+import { PairDecisionSchema, QuorumSignature, ReleaseSchema } from "#model/contract/votes.ts";
 import type { PeerState } from "#model/quorum/peer-state.ts";
-
-const Signature = z.string().check(z.regex(/^[A-Za-z0-9_-]{1,128}$/));
-
-const PairTerms = z.object({
-  moduleId: ModuleName,
-  epoch: Epoch,
-  primary: NodeName,
-  inSync: InSync,
-  historyId: Id,
-});
 
 const Ask = z.nullable(z.object({ id: Id, epoch: Epoch }));
 
 /** `model/quorum/peer-state.ts` as it comes off the wire; a fault's text may be as long as fits. */
-const PeerStateForm = z.object({
+const PeerStateForm: z.ZodMiniType<PeerState> = z.object({
   protocol: z.literal(1),
   moduleId: ModuleName,
   nodeId: NodeName,
   role: z.enum(["leading", "fenced", "following", "waiting", "steppingDown", "stopped"]),
   epoch: Epoch,
   historyId: z.nullable(Id),
+  copyHistoryId: z.nullable(Id),
   primary: z.nullable(NodeName),
   inSync: InSync,
   outdated: z.boolean(),
   isUnclean: z.boolean(),
   joining: z.nullable(NodeName),
   asked: Epoch,
-  pairVote: z.nullable(z.object({ terms: PairTerms, signature: Signature })),
-  pairDecision: z.nullable(
+  pairVote: z.nullable(
     z.object({
-      terms: PairTerms,
-      signatures: z
-        .array(z.object({ nodeId: NodeName, signature: Signature }))
-        .check(z.maxLength(8)),
+      terms: z.object({
+        moduleId: ModuleName,
+        epoch: Epoch,
+        primary: NodeName,
+        inSync: InSync,
+        historyId: Id,
+      }),
+      signature: QuorumSignature,
     }),
   ),
-  release: z.nullable(
-    z.object({
-      moduleId: ModuleName,
-      epoch: Epoch,
-      from: NodeName,
-      to: NodeName,
-      signature: Signature,
-    }),
-  ),
+  pairDecision: z.nullable(PairDecisionSchema),
+  release: z.nullable(ReleaseSchema),
   data: z.enum(["empty", "hasData", "unknown"]),
   isStartWanted: z.boolean(),
   isLeaving: z.boolean(),

@@ -9,6 +9,7 @@ export const samplePeerState = (moduleId: ModuleId, nodeId: NodeId): PeerState =
   role: "leading",
   epoch: 7,
   historyId: "history",
+  copyHistoryId: "history",
   primary: nodeId,
   inSync: [nodeId],
   outdated: false,
