@@ -1,0 +1,196 @@
+/**
+ * Brings addresses to where the records say. Level-triggered: each look starts from the record as
+ * it is now, so what was missed, doubled or done by an older call is found and mended. One cluster
+ * is worked on by one look at a time; a newer epoch always wins because the record is read again
+ * before every step. After a move it looks again at 5, 15, 60 and 180 s: a hung older call to a
+ * cloud may land late and put the address back.
+ */
+import { type AddressView, AddressView as AddressViewSchema } from "#model/contract/snapshot.ts";
+import type { Arbiter } from "../arbiter/step.ts";
+import type { ControlPlane } from "../clusters/control-plane.ts";
+import { EVERYWHERE } from "../clusters/records.ts";
+import { clusterTopic } from "../clusters/signals.ts";
+import type { Timer } from "../ports.ts";
+import type { AddressDriver, AddressWant, Observation } from "./address-driver.ts";
+
+export const LOOKS_AFTER_MOVE_MS = [5_000, 15_000, 60_000, 180_000] as const;
+/** A step that did not take is tried again after this, doubled up to the bound. */
+export const RETRY_MS = 500;
+export const RETRY_MS_MAX = 30_000;
+/** Steps in one look before others of the cluster have their turn. */
+const STEPS_MAX = 3;
+
+export interface ReconcilerParts {
+  readonly cp: ControlPlane;
+  readonly arbiter: Arbiter;
+  readonly driverOf: (kind: string) => AddressDriver | null;
+}
+
+interface ClusterQueue {
+  /** Modules that wait for a look; a set, so its size is bounded by the cluster's modules. */
+  readonly waiting: Set<string>;
+  isBusy: boolean;
+}
+
+export class Reconciler {
+  readonly #parts: ReconcilerParts;
+  readonly #queues = new Map<string, ClusterQueue>();
+  readonly #timers = new Map<string, Timer[]>();
+  readonly #failures = new Map<string, number>();
+  #isClosed = false;
+
+  constructor(parts: ReconcilerParts) {
+    this.#parts = parts;
+  }
+
+  /** Asks for a look at one module. Returns at once; asking twice is asking once. */
+  ask(clusterId: string, moduleId: string): void {
+    if (this.#isClosed) return;
+    const queue = this.#queues.get(clusterId) ?? { waiting: new Set(), isBusy: false };
+    this.#queues.set(clusterId, queue);
+    queue.waiting.add(moduleId);
+    if (!queue.isBusy) void this.#work(clusterId, queue);
+  }
+
+  /** Looks at every module of a cluster: the backstop for whatever nobody told. */
+  async sweep(clusterId: string): Promise<void> {
+    const cluster = await this.#parts.cp.clusters.read(EVERYWHERE, clusterId);
+    for (const module of cluster?.value.modules ?? []) this.ask(clusterId, module.id);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const timers of this.#timers.values()) for (const timer of timers) timer.cancel();
+  }
+
+  async #work(clusterId: string, queue: ClusterQueue): Promise<void> {
+    queue.isBusy = true;
+    while (!this.#isClosed) {
+      const [moduleId] = queue.waiting;
+      if (moduleId === undefined) break;
+      queue.waiting.delete(moduleId);
+      try {
+        await this.#look(clusterId, moduleId);
+      } catch (thrown) {
+        this.#parts.cp.logger.log("E", `address of ${clusterId}/${moduleId}: ${String(thrown)}`);
+        this.#retry(clusterId, moduleId);
+      }
+    }
+    queue.isBusy = false;
+  }
+
+  async #look(clusterId: string, moduleId: string): Promise<void> {
+    for (let steps = 0; steps <= STEPS_MAX && !this.#isClosed; steps += 1) {
+      // Read anew before each step: what was wanted a second ago may be an older epoch by now.
+      const wanted = await this.#want(clusterId, moduleId);
+      if (wanted === null) return;
+      const { want, driver } = wanted;
+      const seen = await driver.observe(want);
+      await this.#record(driver, want, seen);
+      if (seen.kind === "agrees") {
+        this.#failures.delete(`${clusterId}/${moduleId}`);
+        return;
+      }
+      if (seen.kind === "unknown" || steps === STEPS_MAX) break;
+      const step = await driver.step(want);
+      if (steps === 0) this.#lookLater(clusterId, moduleId);
+      if (step.kind === "waits") {
+        await this.#record(driver, want, { ...seen, text: step.text }, "failed");
+        break;
+      }
+      if (step.kind === "retry") {
+        await this.#record(driver, want, { ...seen, text: step.text });
+        break;
+      }
+    }
+    this.#retry(clusterId, moduleId);
+  }
+
+  async #want(
+    clusterId: string,
+    moduleId: string,
+  ): Promise<{ want: AddressWant; driver: AddressDriver } | null> {
+    const cluster = await this.#parts.cp.clusters.read(EVERYWHERE, clusterId);
+    const module = cluster?.value.modules.find((one) => one.id === moduleId);
+    if (cluster === null || module === undefined) return null;
+    const { settings } = cluster.value;
+    const driver = this.#parts.driverOf(settings.addressDriver);
+    const record = await this.#parts.arbiter.record(clusterId, moduleId);
+    if (driver === null || record === null || record.primary === null) return null;
+    const nodeId = record.primary;
+    const node = settings.nodes.find((one) => one.id === nodeId);
+    const nodeAddress = node?.addresses[settings.networks[0] ?? ""] ?? null;
+    const { epoch } = record;
+    return {
+      want: { clusterId, moduleId, epoch, nodeId, nodeAddress, nodes: module.nodes },
+      driver,
+    };
+  }
+
+  /** Keeps what is known of the address, and tells of it once per epoch and outcome. */
+  async #record(
+    driver: AddressDriver,
+    want: AddressWant,
+    seen: Observation,
+    outcome?: "failed",
+  ): Promise<void> {
+    const { cp } = this.#parts;
+    const states = { agrees: "confirmed", differs: "requested", unknown: "unknown" } as const;
+    const state = outcome ?? states[seen.kind];
+    const was = await cp.addresses.read(want.clusterId, want.moduleId);
+    const view: AddressView = {
+      driver: driver.kind,
+      address: seen.address,
+      wantedNode: want.nodeId,
+      epoch: want.epoch,
+      state,
+      text: seen.text,
+      sinceMs: cp.clock.nowMs(),
+    };
+    const isSame = was !== null && isSameView(was.value, view);
+    if (isSame) return;
+    const stored = AddressViewSchema.parse(view);
+    await cp.addresses.write(want.clusterId, want.moduleId, was?.version ?? 0, stored);
+    cp.signals.notify(clusterTopic(want.clusterId));
+    if (state !== "confirmed" && state !== "failed") return;
+    await cp.events.tell(want.clusterId, {
+      kind: state === "confirmed" ? "addressConfirmed" : "addressFailed",
+      severity: state === "confirmed" ? "I" : "E",
+      moduleId: want.moduleId,
+      text: seen.text,
+      data: { address: seen.address, toNode: want.nodeId, epoch: want.epoch },
+      // Told once per epoch: an observation lost and found again is no second move.
+      ...(state === "confirmed" ? { dedupeKey: `confirmed/${want.moduleId}/${want.epoch}` } : {}),
+    });
+  }
+
+  #lookLater(clusterId: string, moduleId: string): void {
+    const key = `${clusterId}/${moduleId}`;
+    for (const timer of this.#timers.get(key) ?? []) timer.cancel();
+    const timers = LOOKS_AFTER_MOVE_MS.map((delayMs) =>
+      this.#parts.cp.timers.after(delayMs, () => this.ask(clusterId, moduleId)),
+    );
+    this.#timers.set(key, timers);
+  }
+
+  #retry(clusterId: string, moduleId: string): void {
+    if (this.#isClosed) return;
+    const key = `${clusterId}/${moduleId}`;
+    const failures = this.#failures.get(key) ?? 0;
+    this.#failures.set(key, Math.min(failures + 1, 10));
+    const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** failures);
+    const timers = this.#timers.get(key) ?? [];
+    timers.push(this.#parts.cp.timers.after(delayMs, () => this.ask(clusterId, moduleId)));
+    // Older ones have fired by now, or ask for the same look; none is worth keeping.
+    for (const timer of timers.splice(0, timers.length - 8)) timer.cancel();
+    this.#timers.set(key, timers);
+  }
+}
+
+const isSameView = (a: AddressView, b: AddressView): boolean =>
+  a.driver === b.driver &&
+  a.address === b.address &&
+  a.wantedNode === b.wantedNode &&
+  a.epoch === b.epoch &&
+  a.state === b.state &&
+  a.text === b.text;
