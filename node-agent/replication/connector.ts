@@ -35,6 +35,8 @@ export type ConnectorOptions = {
   readonly moduleId: ModuleId;
   readonly nodeId: NodeId;
   readonly userTimeoutMs: number;
+  /** No attempt is made before. @default at once */
+  readonly notBeforeMs?: BootMs;
   /** Looked at before each attempt: both may change meanwhile. */
   readonly session: () => SessionKey | null;
   readonly addresses: () => readonly PeerAddress[];
@@ -56,7 +58,7 @@ export class Connector implements Pollable {
   readonly #options: ConnectorOptions;
   #attempt: Attempt | null = null;
   #next = 0;
-  #notBeforeMs: BootMs = 0;
+  #notBeforeMs: BootMs;
   #nowMs: BootMs = 0;
   #isDone = false;
   /** Why the last attempt failed; for people. */
@@ -64,6 +66,7 @@ export class Connector implements Pollable {
 
   constructor(options: ConnectorOptions) {
     this.#options = options;
+    this.#notBeforeMs = options.notBeforeMs ?? 0;
   }
 
   get fd(): number {

@@ -90,7 +90,8 @@ export type EngineMetrics = {
   readonly operationsUnacknowledged: number;
   readonly oldestUnacknowledgedMs: number;
   readonly repliesHeld: number;
-  readonly requestsHandled: number;
+  /** Requests of applications taken and not answered yet. */
+  readonly requestsPending: number;
 };
 
 export type EngineEvent =

@@ -35,6 +35,8 @@ import { WireWriter } from "./wire.ts";
 
 /** The secondary's main thread must connect, follow and persist within this. */
 const ASKING_MS_MAX = 15_000;
+/** A secondary that does not know our epoch yet is asked again after this. */
+const ASK_AGAIN_MS = 100;
 /** No pause of the application for the last pass is longer, whatever the resync thread does. */
 const PAUSE_MS_MAX = 3000;
 
@@ -81,15 +83,14 @@ export class PrimarySide implements Pollable {
   get isAttached(): boolean {
     return this.#attachment?.stage === "attached";
   }
+  /** Operations travel to the peer, its copy complete or about to be. */
+  get isStreaming(): boolean {
+    return this.#attachment?.stage === "syncing" || this.isAttached;
+  }
   /** No request may be handled: the last pass of a resync runs. */
   get isPaused(): boolean {
     return this.#pausedAtMs !== null;
   }
-  /** The epoch of the attachment that runs or is being made, or null. */
-  get attachmentEpoch(): Epoch | null {
-    return this.#attachment?.epoch ?? null;
-  }
-
   *pollables(): Generator<Pollable> {
     if (this.#connection !== null) yield this;
     if (this.#connector !== null) yield this.#connector;
@@ -108,6 +109,16 @@ export class PrimarySide implements Pollable {
       brokenAtMs: null,
     };
     this.#connect();
+  }
+
+  /** Ends an attachment that is not complete yet. */
+  cancelResync(): void {
+    if (!this.isAttached) this.#fail("cancelled");
+  }
+
+  /** This node's own directories are no longer what the stream said: only a resync helps. */
+  diverged(detail: string): void {
+    this.#fail(detail);
   }
 
   /** The attachment is over, without a word to anybody here. */
@@ -186,7 +197,7 @@ export class PrimarySide implements Pollable {
     }
   }
 
-  #connect(): void {
+  #connect(delayMs = 0): void {
     const { moduleId, nodeId, sessions, addresses, replTimeoutMs } = this.#context;
     this.#connector?.close();
     this.#connector = new Connector({
@@ -194,6 +205,7 @@ export class PrimarySide implements Pollable {
       moduleId,
       nodeId,
       userTimeoutMs: replTimeoutMs,
+      notBeforeMs: this.#context.nowMs() + delayMs,
       session: () => sessions.newest(),
       addresses,
       onConnected: (established, address) => this.#onConnected(established, address),
@@ -268,7 +280,7 @@ export class PrimarySide implements Pollable {
     // It has not been told of this epoch yet: its main thread is about to.
     if (attachment.stage === "asking" && known <= attachment.epoch) {
       this.#closeConnection();
-      this.#connect();
+      this.#connect(ASK_AGAIN_MS);
       return;
     }
     this.#context.emit({ kind: "peerRefused", epoch: known, reason });
@@ -316,7 +328,7 @@ export class PrimarySide implements Pollable {
         this.#context.emit({ kind: "resyncProgress", progress: message.progress });
         return null;
       case "finished":
-        this.#onCopied(message.failure);
+        this.onCopied(message.failure);
         return null;
     }
   }
@@ -338,7 +350,8 @@ export class PrimarySide implements Pollable {
     return true;
   }
 
-  #onCopied(failure: string | null): void {
+  /** The resync thread has ended: well (null), or why not. */
+  onCopied(failure: string | null): void {
     const attachment = this.#attachment;
     if (attachment === null) return;
     attachment.worker?.close();

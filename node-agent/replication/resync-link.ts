@@ -14,6 +14,8 @@ import type { Established } from "./pollable.ts";
 
 /** The core answers within a turn of its loop; one that does not is gone. */
 const ANSWER_MS_MAX = 10_000;
+/** How often a waiting thread looks whether the run has been cancelled. */
+const LOOK_MS = 50;
 const ANSWERS = 0;
 const CANCELLED = 1;
 const ONE = new Uint8Array(BigUint64Array.of(1n).buffer);
@@ -120,12 +122,15 @@ export class ResyncCoreLink {
     wake(this.#wakeFd);
   }
 
-  /** Null when the core did not answer in time: the run cannot go on. */
+  /** Null when the run was cancelled or the core did not answer: the run cannot go on. */
   call(call: ResyncCall): boolean | DirtySnapshot | null {
     const before = Atomics.load(this.#words, ANSWERS);
     this.#port.postMessage(call);
     wake(this.#wakeFd);
-    Atomics.wait(this.#words, ANSWERS, before, ANSWER_MS_MAX);
+    for (let waitedMs = 0; waitedMs < ANSWER_MS_MAX; waitedMs += LOOK_MS) {
+      const outcome = Atomics.wait(this.#words, ANSWERS, before, LOOK_MS);
+      if (outcome !== "timed-out" || this.isCancelled) break;
+    }
     const received: { message: ResyncAnswer } | undefined = receiveMessageOnPort(this.#port);
     return received === undefined ? null : received.message.answer;
   }

@@ -31,6 +31,8 @@ export class SecondarySide implements Pollable {
   readonly #receiver: Receiver;
   #connection: SealedConnection | null = null;
   #asked: Asked | null = null;
+  /** The main thread agreed, and the resync thread of an attempt before has yet to end. */
+  #isAdmitted = false;
   #worker: ResyncWorkerLink | null = null;
   #copy: CopyState = "none";
   #lostAtMs: BootMs | null = null;
@@ -89,14 +91,11 @@ export class SecondarySide implements Pollable {
     if (asked === null || asked.attachmentId !== attachmentId || this.#connection === null) return;
     // The thread of an attempt before must have ended, or two would write at once.
     if (this.#worker !== null) {
-      this.#context.emit({
-        kind: "resyncFailed",
-        epoch: asked.epoch,
-        reason: "the attempt before has not ended yet",
-      });
-      this.#closeConnection();
+      this.#worker.cancel();
+      this.#isAdmitted = true;
       return;
     }
+    this.#isAdmitted = false;
     this.#asked = null;
     const begun = this.order.beginResync(asked.epoch, attachmentId);
     if (!begun.ok) {
@@ -167,6 +166,7 @@ export class SecondarySide implements Pollable {
 
   tick(nowMs: BootMs): void {
     this.drainWorker();
+    if (this.#isAdmitted && this.#worker === null) this.admit(this.#asked?.attachmentId ?? "");
     if (this.order.phase === "none" || this.#connection !== null) return;
     this.#lostAtMs ??= nowMs;
     // Longer than the primary tries to come back: then it has given this copy up.
@@ -185,7 +185,7 @@ export class SecondarySide implements Pollable {
           this.#context.emit({ kind: "resyncProgress", progress: message.progress });
           return null;
         case "finished":
-          this.#onCopied(message.failure);
+          this.onCopied(message.failure);
           return null;
         default:
           return false;
@@ -202,6 +202,7 @@ export class SecondarySide implements Pollable {
         if (!judged.ok) return this.#receiver.refuse(judged.error).ok;
         const attachmentId = Buffer.from(frame.attachmentId).toString("hex");
         this.#asked = { epoch, attachmentId };
+        this.#isAdmitted = false;
         this.#context.emit({ kind: "resyncAsked", epoch, attachmentId });
         return true;
       }
@@ -230,7 +231,8 @@ export class SecondarySide implements Pollable {
     return true;
   }
 
-  #onCopied(failure: string | null): void {
+  /** The resync thread has ended: well (null), or why not. */
+  onCopied(failure: string | null): void {
     this.#worker?.close();
     this.#worker = null;
     const { phase } = this.order;
@@ -270,6 +272,7 @@ export class SecondarySide implements Pollable {
     this.#receiver.stop();
     this.#worker?.cancel();
     this.#asked = null;
+    this.#isAdmitted = false;
     this.#copy = "none";
   }
 

@@ -1,0 +1,188 @@
+/**
+ * The loop of a module's data thread. One turn: wait in poll(2); take commands; read what the peer
+ * sent; take finished fsyncs; handle requests of the mounts; send what came of it; let held
+ * replies go. Nothing in a turn waits for anything else than poll, so that no tree and no peer
+ * holds up another.
+ */
+
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import type { BootMs } from "#model/shared/ids.ts";
+import { ERRNO } from "../adapters/linux/errno.ts";
+import { read } from "../adapters/linux/file.ts";
+import { POLLIN, PollSet } from "../adapters/linux/poll.ts";
+import type { BlockingCalls, FuseService } from "../fuse/ports.ts";
+import type { LeaseCell } from "../peer/lease-cell.ts";
+import type { Acceptor } from "./acceptor.ts";
+import type { CoreCommands } from "./core-commands.ts";
+import type { ToCore } from "./core-messages.ts";
+import type { LeaseGate } from "./lease-gate.ts";
+import type { Pollable } from "./pollable.ts";
+import type { PrimarySide } from "./primary-side.ts";
+import type { SecondarySide } from "./secondary-side.ts";
+import type { Sender } from "./sender.ts";
+
+/** Descriptors polled at once: trees, listener, connections without a hello, streams, wake-ups. */
+const SLOTS_MAX = 128;
+const IDLE_MS = 50;
+/** The lease may come back at any moment, and nobody wakes this thread for it. */
+const HELD_MS = 2;
+const TICK_MS = 20;
+const TIMES_MS = 100;
+const REQUESTS_PER_TURN = 32;
+
+/** Helper threads and how they wake the loop (BlockingPool). */
+export interface BlockingWakeups extends BlockingCalls {
+  readonly descriptor: number;
+  handleReadable(): void;
+}
+
+/** Everything that a turn works with, made by core-thread.ts. */
+export type CoreParts = {
+  readonly port: MessagePort;
+  readonly wakeFd: number;
+  readonly cell: LeaseCell;
+  readonly gate: LeaseGate;
+  readonly blocking: BlockingWakeups;
+  readonly servers: readonly FuseService[];
+  readonly sender: Sender;
+  readonly primary: PrimarySide;
+  readonly secondary: SecondarySide;
+  readonly acceptor: Acceptor;
+  readonly commands: CoreCommands;
+};
+
+export class Core {
+  readonly #parts: CoreParts;
+  readonly #poll = new PollSet(SLOTS_MAX);
+  readonly #polled: (Pollable | null)[] = [];
+  readonly #fixed: readonly Pollable[];
+  readonly #devices: readonly Pollable[];
+  readonly #counter = new Uint8Array(8);
+  #nowMs: BootMs;
+  #tickedMs: BootMs = 0;
+  #timesMs: BootMs = 0;
+  #requestsNotBeforeMs: BootMs = 0;
+  #wasWindowFull = false;
+
+  constructor(parts: CoreParts) {
+    this.#parts = parts;
+    this.#nowMs = parts.gate.look(Number.POSITIVE_INFINITY);
+    const { blocking, wakeFd, servers } = parts;
+    this.#fixed = [
+      { fd: wakeFd, events: POLLIN, onReady: () => this.#takeMessages() },
+      {
+        fd: blocking.descriptor,
+        events: POLLIN,
+        onReady: () => blocking.handleReadable(),
+      },
+    ];
+    this.#devices = servers.map((server) => this.#device(server));
+  }
+
+  get nowMs(): BootMs {
+    return this.#nowMs;
+  }
+
+  /** Serves until the `close` command. */
+  run(): void {
+    const { cell, commands } = this.#parts;
+    cell.watchDataThread(true);
+    while (!commands.isClosed) this.#turn();
+    cell.watchDataThread(false);
+  }
+
+  #turn(): void {
+    const { cell, gate, sender, primary, secondary } = this.#parts;
+    const count = this.#arm();
+    const timeoutMs = gate.heldCount > 0 ? HELD_MS : IDLE_MS;
+    gate.look(0);
+    this.#poll.wait(timeoutMs);
+    this.#nowMs = gate.look(timeoutMs);
+    sender.nowMs = this.#nowMs;
+    cell.countDataProgress();
+    for (let slot = 0; slot < count; slot += 1) {
+      const ready = this.#poll.ready(slot);
+      if (ready !== 0) this.#polled[slot]?.onReady(ready);
+    }
+    if (this.#nowMs - this.#tickedMs >= TICK_MS) this.#tick();
+    primary.flush();
+    secondary.flush();
+    gate.release();
+    this.#openWindow();
+  }
+
+  /** Fills the poll set: wake-ups and the peer first, so that answers leave before new requests. */
+  #arm(): number {
+    const { primary, secondary, acceptor } = this.#parts;
+    let slot = 0;
+    const add = (one: Pollable): void => {
+      if (slot >= SLOTS_MAX) return;
+      const { events } = one;
+      this.#poll.set(slot, events === 0 ? -1 : one.fd, events);
+      this.#polled[slot] = one;
+      slot += 1;
+    };
+    for (const one of this.#fixed) add(one);
+    for (const one of primary.pollables()) add(one);
+    for (const one of secondary.pollables()) add(one);
+    for (const one of acceptor.pollables()) add(one);
+    for (const one of this.#devices) add(one);
+    for (let empty = slot; empty < this.#polled.length; empty += 1) this.#poll.set(empty, -1, 0);
+    this.#polled.length = slot;
+    return slot;
+  }
+
+  #device(server: FuseService): Pollable {
+    const isWanted = (): boolean =>
+      server.wantsRequests &&
+      !this.#parts.primary.isPaused &&
+      this.#nowMs >= this.#requestsNotBeforeMs;
+    let isGone = false;
+    return {
+      fd: server.device,
+      get events() {
+        return !isGone && isWanted() ? POLLIN : 0;
+      },
+      onReady: () => {
+        if (!isWanted()) return;
+        const { slowMs } = this.#parts.primary;
+        const handled = server.handleReadable(slowMs > 0 ? 1 : REQUESTS_PER_TURN);
+        if (slowMs > 0) this.#requestsNotBeforeMs = this.#nowMs + slowMs;
+        if (handled !== -ERRNO.ENODEV) return;
+        isGone = true;
+        this.#parts.commands.onDeviceGone();
+      },
+    };
+  }
+
+  #tick(): void {
+    const { primary, secondary, acceptor, commands, servers } = this.#parts;
+    this.#tickedMs = this.#nowMs;
+    acceptor.tick(this.#nowMs);
+    primary.tick(this.#nowMs);
+    secondary.tick(this.#nowMs);
+    commands.tick(this.#nowMs);
+    if (this.#nowMs - this.#timesMs < TIMES_MS || primary.isPaused) return;
+    this.#timesMs = this.#nowMs;
+    for (const server of servers) server.flushTimes();
+  }
+
+  #openWindow(): void {
+    const { sender, servers } = this.#parts;
+    const isFull = sender.window.isFull;
+    if (this.#wasWindowFull && !isFull) for (const server of servers) server.onWindowOpen();
+    this.#wasWindowFull = isFull;
+  }
+
+  #takeMessages(): void {
+    const { wakeFd, port, commands, primary, secondary } = this.#parts;
+    read(wakeFd, this.#counter, this.#counter.length);
+    primary.drainWorker();
+    secondary.drainWorker();
+    for (;;) {
+      const received: { message: ToCore } | undefined = receiveMessageOnPort(port);
+      if (received === undefined) return;
+      commands.take(received.message);
+    }
+  }
+}
