@@ -20,7 +20,6 @@ const DESCRIPTORS_WANTED = 1_048_576;
 export class Caller {
   /** Without root everything belongs to the agent's own user, which is all that it may do. */
   readonly #isRoot = effectiveUid() === 0;
-  #umask = 0;
 
   /** Prepares the calling thread, which must be the one that serves. Repeating it is harmless. */
   constructor() {
@@ -36,16 +35,14 @@ export class Caller {
 
   /** From here to `restore` new files are the caller's. The kernel applies `umask` or the ACL. */
   become(uid: number, gid: number, umask: number): void {
-    if (umask !== this.#umask) {
-      setUmask(umask);
-      this.#umask = umask;
-    }
+    if (umask !== 0) setUmask(umask);
     if (!this.#isRoot) return;
     if (gid !== 0) setFileSystemGid(gid);
     if (uid !== 0) setFileSystemUid(uid);
   }
 
-  restore(uid: number, gid: number): void {
+  restore(uid: number, gid: number, umask: number): void {
+    if (umask !== 0) setUmask(0);
     if (!this.#isRoot) return;
     if (uid !== 0) setFileSystemUid(0);
     if (gid !== 0) setFileSystemGid(0);

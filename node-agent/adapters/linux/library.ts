@@ -45,3 +45,9 @@ export function withNul(name: Uint8Array): Uint8Array {
   bytes.set(name);
   return bytes;
 }
+
+/**
+ * Where a byte array's memory is, for structures that hold pointers. Right for as long as the
+ * array lives: the memory behind a typed array does not move.
+ */
+export const addressOf = (bytes: Uint8Array): bigint => koffi.address(bytes);

@@ -60,3 +60,16 @@ export class PollSet {
     return this.#events[slot * 4 + 3] ?? 0;
   }
 }
+
+const fcntlCall = systemCall<[fd: number, command: number, value: number]>(
+  "int fcntl(int, int, int)",
+);
+const F_GETFL = 3;
+const F_SETFL = 4;
+const O_NONBLOCK = 0o4000;
+
+/** From here on reading and writing `fd` answers EAGAIN instead of waiting. 0 or -errno. */
+export function setNonBlocking(fd: number): number {
+  const flags = fcntlCall(fd, F_GETFL, 0);
+  return flags < 0 ? flags : fcntlCall(fd, F_SETFL, flags | O_NONBLOCK);
+}

@@ -68,7 +68,7 @@ function makeNew(
   if (directory < 0) return directory;
   tree.caller.become(request.uid, request.gid, o.umask);
   const made = o.make(directory, o.name);
-  tree.caller.restore(request.uid, request.gid);
+  tree.caller.restore(request.uid, request.gid, o.umask);
   if (made < 0) return made;
   const born = bear(tree, parent, place, o.name);
   if (typeof born === "number") return born;

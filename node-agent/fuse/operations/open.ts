@@ -97,7 +97,7 @@ export const create: Handler = (tree, parent) => {
   tree.caller.become(request.uid, request.gid, request.u32(48));
   const opening = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   const fd = openat(directory, name, opening, request.u32(44));
-  tree.caller.restore(request.uid, request.gid);
+  tree.caller.restore(request.uid, request.gid, request.u32(48));
   if (fd === -ERRNO.EEXIST && (flags & O_EXCL) === 0) return createExisting(tree, parent, name);
   if (fd < 0) return fd;
   const born = bear(tree, parent, place, name);
@@ -144,7 +144,7 @@ export const tmpfile: Handler = (tree, parent) => {
   tree.caller.become(request.uid, request.gid, request.u32(48));
   const flags = O_TMPFILE | O_RDWR | O_CLOEXEC | (request.u32(40) & O_EXCL);
   const fd = openat(directory, CURRENT, flags, request.u32(44));
-  tree.caller.restore(request.uid, request.gid);
+  tree.caller.restore(request.uid, request.gid, request.u32(48));
   if (fd < 0) return fd;
   const path = openat(AT_FDCWD, descriptorPath(fd), O_PATH | O_CLOEXEC, 0);
   if (path < 0 || tree.stat.of(path) < 0) {
