@@ -1,0 +1,309 @@
+import type { NodeCommand } from "#model/contract/commands.ts";
+import type { ModuleEntry, NodeConfiguration } from "#model/contract/configuration.ts";
+import { EVENTS_PER_REPORT_MAX, type NodeReport } from "#model/contract/report.ts";
+import type { ModuleId, NodeId } from "#model/shared/ids.ts";
+import type { ConfigurationStore } from "./configuration/configuration-store.ts";
+import type { InstalledModule, ModuleStore } from "./configuration/module-store.ts";
+import { type ControlPlaneClient, describeFailure } from "./control-plane/client.ts";
+import { runCommand } from "./mirror/commands.ts";
+import { HostedMirror } from "./mirror/hosted-mirror.ts";
+import type { ModuleHappening } from "./mirror/mirror-module.ts";
+import type { MirrorPortsBase } from "./mirror/open-mirror.ts";
+import type { Peering } from "./peering.ts";
+import type { EventOutbox } from "./reporting/event-outbox.ts";
+
+/** What one agent is made of; the composition root (main.ts) puts it together. */
+export type AgentParts = {
+  readonly nodeId: NodeId;
+  readonly version: string;
+  readonly bootId: string;
+  readonly instanceId: string;
+  readonly client: ControlPlaneClient;
+  readonly configurations: ConfigurationStore;
+  readonly modules: ModuleStore;
+  readonly events: EventOutbox;
+  /** Opens the link and the heartbeats once the cluster's settings name this node and its peer. */
+  openPeering(configuration: NodeConfiguration): Promise<Peering | null>;
+  /** The n-th mirror module gets the n-th replication port. */
+  mirrorPorts(peering: Peering, configuration: NodeConfiguration, slot: number): MirrorPortsBase;
+  nowUnixMs(): number;
+  log(text: string): void;
+};
+
+const REPORT_SOON_MS = 40;
+const REPORT_AGAIN_MS = 1_000;
+const POLL_WAIT_MS = 20_000;
+const POLL_AGAIN_MS = 1_000;
+
+/**
+ * The agent's loops. It holds no opinion of its own: what to run comes from the control plane's
+ * configuration (kept on disk, so that a node starts without it), who is primary from the quorum
+ * protocol of each module, what to do now from people's commands.
+ */
+export class Agent {
+  readonly #parts: AgentParts;
+  readonly #stopping = new AbortController();
+  readonly #mirrors = new Map<ModuleId, HostedMirror>();
+  readonly #commands = new Map<string, Promise<void>>();
+  #configuration: NodeConfiguration | null = null;
+  #peering: Peering | null = null;
+  #reportTimer: NodeJS.Timeout | null = null;
+  #reportDueMs = Number.POSITIVE_INFINITY;
+  #isReporting = false;
+  #applying: Promise<void> = Promise.resolve();
+
+  constructor(parts: AgentParts) {
+    this.#parts = parts;
+  }
+
+  /** Starts from what is on the disk, then follows the control plane. Resolves when it runs. */
+  async start(): Promise<void> {
+    const { configurations, version } = this.#parts;
+    this.#tell(null, { kind: "agentStarted", severity: "S", text: `agent ${version} started` });
+    const known = configurations.read();
+    if (known !== null) await this.#apply(known);
+    void this.#followConfiguration();
+    void this.#followCommands();
+    this.#reportSoon();
+  }
+
+  get mirrors(): ReadonlyMap<ModuleId, HostedMirror> {
+    return this.#mirrors;
+  }
+
+  /** Does the module serve here, with a live grant? For the probe. */
+  probe(moduleId: ModuleId): "ready" | "notReady" | "fenced" {
+    return this.#mirrors.get(moduleId)?.probe() ?? "notReady";
+  }
+
+  /** An orderly end: every module hands over or stops, as far as that is possible in time. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    if (this.#reportTimer !== null) clearTimeout(this.#reportTimer);
+    await this.#applying;
+    await Promise.all([...this.#mirrors.values()].map((mirror) => mirror.leave()));
+    await this.#report();
+    await this.#peering?.close();
+    this.#parts.client.close();
+  }
+
+  async report(): Promise<NodeReport> {
+    const { version, bootId, instanceId, events, client, nowUnixMs } = this.#parts;
+    const modules = await Promise.all([...this.#mirrors.values()].map((mirror) => mirror.report()));
+    const clock = client.clockOffset;
+    return {
+      ...{ agentVersion: version, bootId, instanceId, sentAtMs: nowUnixMs() },
+      ...(clock === null
+        ? {}
+        : {
+            clock: { offsetMs: Math.round(clock.offsetMs), errorMs: Math.ceil(clock.errorMs) },
+          }),
+      modules,
+      links: [...(this.#peering?.links() ?? [])],
+      events: [...events.take(EVENTS_PER_REPORT_MAX)],
+    };
+  }
+
+  #tell(moduleId: ModuleId | null, happening: ModuleHappening): void {
+    const { kind, severity, text, data } = happening;
+    this.#parts.log(`${severity} ${moduleId ?? "agent"} ${text}`);
+    this.#parts.events.add({
+      ...{ kind, severity, text },
+      ...(moduleId === null ? {} : { moduleId }),
+      ...(data === undefined ? {} : { data: { ...data } }),
+    });
+    this.#reportSoon();
+  }
+
+  async #followConfiguration(): Promise<void> {
+    const { client, log } = this.#parts;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const known = this.#configuration?.version ?? 0;
+      const answer = await client.configuration(known, POLL_WAIT_MS, signal);
+      if (signal.aborted) return;
+      if (answer.ok && answer.value.version !== known) await this.#apply(answer.value);
+      if (answer.ok) continue;
+      log(`D configuration: ${describeFailure(answer.error)}`);
+      await sleep(POLL_AGAIN_MS, signal);
+    }
+  }
+
+  #apply(configuration: NodeConfiguration): Promise<void> {
+    this.#applying = this.#applying
+      .then(() => this.#applyNow(configuration))
+      .catch((error: unknown) => {
+        const text = `the configuration cannot be applied: ${describe(error)}`;
+        this.#tell(null, { kind: "decided", severity: "C", text });
+      });
+    return this.#applying;
+  }
+
+  async #applyNow(configuration: NodeConfiguration): Promise<void> {
+    const { configurations, openPeering } = this.#parts;
+    this.#peering ??= await openPeering(configuration);
+    this.#configuration = configuration;
+    const wanted = new Map(configuration.modules.map((entry) => [entry.id, entry]));
+    for (const [id, mirror] of this.#mirrors) {
+      if (!wanted.has(id)) await this.#remove(id, mirror);
+    }
+    for (const entry of configuration.modules) await this.#applyModule(configuration, entry);
+    configurations.write(configuration);
+    this.#reportSoon();
+  }
+
+  async #remove(id: ModuleId, mirror: HostedMirror): Promise<void> {
+    await mirror.leave();
+    this.#mirrors.delete(id);
+    this.#parts.modules.uninstall(id);
+    this.#tell(null, { kind: "configurationRemoved", severity: "S", text: `${id} is uninstalled` });
+  }
+
+  async #applyModule(configuration: NodeConfiguration, entry: ModuleEntry): Promise<void> {
+    const running = this.#mirrors.get(entry.id);
+    if (running?.installed.sha256 === entry.sha256) return;
+    if (running !== undefined && running.module.service.state !== "STOP") {
+      const text = `version ${entry.version} takes effect when the module is stopped`;
+      this.#tell(entry.id, { kind: "configurationChanged", severity: "S", text });
+      running.onStopped(() => void this.#apply(configuration));
+      return;
+    }
+    const installed = await this.#install(entry);
+    if (installed === null) return;
+    if (running !== undefined) {
+      await running.close();
+      this.#mirrors.delete(entry.id);
+    }
+    await this.#open(configuration, entry, installed);
+  }
+
+  async #install(entry: ModuleEntry): Promise<InstalledModule | null> {
+    const { modules, client } = this.#parts;
+    for (const found of await modules.list()) {
+      if (found.ok && found.value.moduleId === entry.id && found.value.sha256 === entry.sha256) {
+        return found.value;
+      }
+    }
+    const archive = await client.archive(entry.id, entry.sha256);
+    const done = archive.ok
+      ? await modules.install(entry, archive.value)
+      : ({ ok: false, error: describeFailure(archive.error) } as const);
+    if (done.ok) return done.value;
+    const text = `cannot be installed: ${done.error}`;
+    this.#tell(entry.id, { kind: "configurationChanged", severity: "C", text });
+    return null;
+  }
+
+  async #open(
+    configuration: NodeConfiguration,
+    entry: ModuleEntry,
+    installed: InstalledModule,
+  ): Promise<void> {
+    const { config } = installed;
+    if (config.mode !== "mirror" || this.#peering === null) {
+      const why =
+        config.mode === "mirror"
+          ? "this node has no peer yet"
+          : `${config.mode} modules do not run`;
+      const text = `installed, but not run: ${why}`;
+      this.#tell(entry.id, { kind: "configurationChanged", severity: "E", text });
+      return;
+    }
+    const slot = this.#mirrors.size;
+    const opened = HostedMirror.open({
+      ports: this.#parts.mirrorPorts(this.#peering, configuration, slot),
+      peering: this.#peering,
+      folder: this.#parts.modules.folder(entry.id),
+      ...{ installed, config, nodes: entry.nodes },
+      tell: (happening) => this.#tell(entry.id, happening),
+      onChanged: () => this.#reportSoon(),
+      nowUnixMs: this.#parts.nowUnixMs,
+    });
+    if (!opened.ok) {
+      const text = `cannot run: ${opened.error}`;
+      this.#tell(entry.id, { kind: "configurationChanged", severity: "C", text });
+      return;
+    }
+    this.#mirrors.set(entry.id, opened.value);
+    const text = `runs version ${entry.version} of its configuration`;
+    this.#tell(entry.id, { kind: "configurationChanged", severity: "S", text });
+    await opened.value.start();
+  }
+
+  async #followCommands(): Promise<void> {
+    const { client, log } = this.#parts;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const answer = await client.commands([...this.#commands.keys()], POLL_WAIT_MS, signal);
+      if (signal.aborted) return;
+      if (!answer.ok) {
+        log(`D commands: ${describeFailure(answer.error)}`);
+        await sleep(POLL_AGAIN_MS, signal);
+        continue;
+      }
+      for (const command of answer.value.commands) this.#take(command);
+    }
+  }
+
+  #take(command: NodeCommand): void {
+    if (this.#commands.has(command.id)) return;
+    const mirror = this.#mirrors.get(command.moduleId) ?? null;
+    const done = runCommand(command, mirror)
+      .catch((error: unknown) => ({ outcome: "failed", text: describe(error) }) as const)
+      .then(async ({ outcome, text }) => {
+        await this.#parts.client.acknowledge([{ id: command.id, outcome, text }]);
+        // Kept a little longer, so that a repeat of the poll does not run it again.
+        setTimeout(() => this.#commands.delete(command.id), POLL_WAIT_MS * 2).unref();
+      });
+    this.#commands.set(command.id, done);
+  }
+
+  /** Something changed that people should see at once; several changes make one report. */
+  #reportSoon(): void {
+    this.#reportIn(REPORT_SOON_MS);
+  }
+
+  #reportIn(delayMs: number): void {
+    if (this.#stopping.signal.aborted) return;
+    const dueMs = performance.now() + delayMs;
+    if (dueMs >= this.#reportDueMs) return;
+    if (this.#reportTimer !== null) clearTimeout(this.#reportTimer);
+    this.#reportDueMs = dueMs;
+    this.#reportTimer = setTimeout(() => {
+      this.#reportDueMs = Number.POSITIVE_INFINITY;
+      if (this.#isReporting) this.#reportIn(REPORT_SOON_MS);
+      else void this.#report();
+    }, delayMs);
+  }
+
+  async #report(): Promise<void> {
+    const { client, events, log } = this.#parts;
+    this.#isReporting = true;
+    try {
+      const report = await this.report();
+      const answer = await client.report(report);
+      if (answer.ok) {
+        events.confirm(report.events);
+        this.#reportIn(events.hasWaiting ? REPORT_SOON_MS : answer.value.nextReportMs);
+      } else {
+        log(`D report: ${describeFailure(answer.error)}`);
+        this.#reportIn(REPORT_AGAIN_MS);
+      }
+    } finally {
+      this.#isReporting = false;
+    }
+  }
+}
+
+function sleep(durationMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, durationMs);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+const describe = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);

@@ -1,0 +1,171 @@
+import {
+  type CheckingAction,
+  type CheckingDecision,
+  decideChecks,
+  NEW_CHECKING_RECORD,
+} from "#model/checking/decide-checks.ts";
+import type { Resources } from "#model/checking/resources.ts";
+import { type CheckRule, handleTimeMsOf, rulesOf } from "#model/checking/rules.ts";
+import type { ResourceFacts } from "#model/contract/report.ts";
+import type { ModuleConfig } from "#model/module/config.ts";
+import type { ModuleId, UnixMs } from "#model/shared/ids.ts";
+import type { ModuleState } from "#model/states/lifecycle.ts";
+import type { CheckResult } from "../checkers/checker.ts";
+import { CheckerSet } from "../checkers/checker-set.ts";
+import { commandLineOf, listProcesses } from "../modules/process-table.ts";
+import type { ScriptRunner } from "../modules/script-runner.ts";
+import { openSystemd } from "../modules/systemd-units.ts";
+
+export type ChecksOptions = {
+  readonly moduleId: ModuleId;
+  readonly config: ModuleConfig;
+  readonly scripts: ScriptRunner;
+  nowUnixMs(): UnixMs;
+  /** An action that the rules ask for, with the sentence that says why. */
+  onAction(action: CheckingAction, reason: string): void;
+  /** What holds the module in WAIT changed: a sentence, or null when nothing does. */
+  onBlocked(blocker: string | null): void;
+  onResource(name: string, from: string, to: string, detail: string): void;
+};
+
+type Known = { readonly result: CheckResult; readonly sinceMs: UnixMs };
+
+/** Without `<failover period>`: often enough that a checker's own interval is what counts. */
+const PERIOD_MS = 1_000;
+
+/**
+ * A module's checkers and the rules over them: runs those that the state asks for, keeps what they
+ * found, and asks the pure rules what follows. It acts on nothing itself.
+ */
+export class Checks {
+  readonly #options: ChecksOptions;
+  readonly #set: CheckerSet;
+  readonly #rules: readonly CheckRule[];
+  readonly #known = new Map<string, Known>();
+  readonly #timer: NodeJS.Timeout;
+  #record = NEW_CHECKING_RECORD;
+  #state: ModuleState = "STOP";
+  #isQuiet = true;
+  #blocker: string | null = null;
+  #awaitsFirstResults = false;
+
+  constructor(options: ChecksOptions) {
+    this.#options = options;
+    this.#rules = rulesOf(options.config);
+    this.#set = new CheckerSet({
+      config: options.config,
+      moduleId: options.moduleId,
+      scripts: options.scripts,
+      systemd: openSystemd(),
+      processes: () =>
+        listProcesses().map((entry) => ({
+          command: entry.command,
+          commandLine: commandLineOf(entry.processId),
+        })),
+      onResult: (resource, result) => this.#onResult(resource, result),
+    });
+    const periodMs = options.config.failover?.periodMs ?? PERIOD_MS;
+    this.#timer = setInterval(() => this.#decide(), periodMs).unref();
+  }
+
+  /** Scripts move the module between two states. */
+  moving(from: ModuleState, to: ModuleState): void {
+    this.#isQuiet = true;
+    this.#set.moving(from, to);
+  }
+
+  /** The application restarts in place. */
+  restarting(): void {
+    this.#isQuiet = true;
+    this.#set.restarting();
+  }
+
+  /** No script runs; the module is in this state. */
+  settledIn(state: ModuleState): void {
+    this.#state = state;
+    this.#isQuiet = false;
+    this.#set.settledIn(state);
+    this.#decide();
+  }
+
+  /** A person's command begins a new count of automatic actions. */
+  resetLoop(): void {
+    this.#record = { ...this.#record, loop: null };
+  }
+
+  /** A wait rule's resource has no result yet. */
+  get awaitsFirstResults(): boolean {
+    return this.#awaitsFirstResults;
+  }
+
+  /** While the node is fenced a silent application is no fault of its own. */
+  pause(): void {
+    this.#isQuiet = true;
+  }
+
+  facts(): readonly ResourceFacts[] {
+    return [...this.#known].map(([name, { result, sinceMs }]) => ({
+      name,
+      value: result.status,
+      sinceMs,
+      text: result.detail,
+    }));
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#set.stop();
+  }
+
+  #onResult(resource: string, result: CheckResult | null): void {
+    const was = this.#known.get(resource);
+    if (result === null) {
+      this.#known.delete(resource);
+      return;
+    }
+    // A check that was cancelled says nothing: what was known before still holds.
+    if (result.status === "unknown" && was !== undefined) return;
+    const isSame = was?.result.status === result.status;
+    const sinceMs = isSame ? was.sinceMs : this.#options.nowUnixMs();
+    this.#known.set(resource, { result, sinceMs });
+    if (isSame) return;
+    const from = was?.result.status ?? "init";
+    this.#options.onResource(resource, from, result.status, result.detail);
+    this.#decide();
+  }
+
+  #decide(): void {
+    if (this.#isQuiet) return;
+    const local: Resources = Object.fromEntries(
+      [...this.#known].map(([name, { result }]) => [name, result.status] as const),
+    );
+    const { config } = this.#options;
+    const decision = decideChecks(
+      this.#record,
+      {
+        rules: this.#rules,
+        handleTimeMs: handleTimeMsOf(config),
+        limits: { actionsMax: config.service.maxLoop, intervalMs: config.service.loopIntervalMs },
+        state: this.#state,
+        resources: { local, remote: null },
+      },
+      this.#options.nowUnixMs(),
+    );
+    this.#record = decision.record;
+    this.#tellBlocker(decision);
+    const { action, reason } = decision;
+    if (action === null || action.kind === "wakeup") return;
+    // The action changes the module's state; until that has settled nothing more is asked for.
+    this.#isQuiet = true;
+    this.#options.onAction(action, reason);
+  }
+
+  #tellBlocker(decision: CheckingDecision): void {
+    this.#awaitsFirstResults = decision.awaitsFirstResults;
+    const isBlocked = decision.waitRules.length > 0 || decision.awaitsFirstResults;
+    const blocker = isBlocked ? decision.reason : null;
+    if (blocker === this.#blocker) return;
+    this.#blocker = blocker;
+    this.#options.onBlocked(blocker);
+  }
+}

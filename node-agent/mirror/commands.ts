@@ -1,0 +1,101 @@
+import { randomUUID } from "node:crypto";
+import type { CommandResult, NodeCommand } from "#model/contract/commands.ts";
+import type { HostedMirror } from "./hosted-mirror.ts";
+
+type Outcome = Pick<CommandResult, "outcome" | "text">;
+
+/** What a step may take at most, whatever the control plane allows. */
+const STEP_MS_MAX = 10 * 60_000;
+
+const done = (text: string): Outcome => ({ outcome: "done", text });
+const failed = (text: string): Outcome => ({ outcome: "failed", text });
+const refused = (text: string): Outcome => ({ outcome: "refused", text });
+
+/** Carries out what a person asked of one module on this node, and says how it went. */
+export async function runCommand(
+  command: NodeCommand,
+  mirror: HostedMirror | null,
+): Promise<Outcome> {
+  if (mirror === null) return refused(`${command.moduleId} does not run on this node`);
+  const known = mirror.module.quorumState.disk.epoch;
+  if (command.epoch !== undefined && command.epoch < known) {
+    return refused(`epoch ${command.epoch} is over: ${known} has begun`);
+  }
+  const limitMs = Math.min(command.remainingMs, STEP_MS_MAX);
+  mirror.module.service.checks.resetLoop();
+  switch (command.kind) {
+    case "start":
+      return await start(command, mirror, limitMs);
+    case "stop":
+      return await stop(mirror, limitMs);
+    case "restart":
+      return await restart(mirror, limitMs);
+    case "switchover":
+      return await switchover(mirror, limitMs);
+    case "force-primary":
+      return await force(command, mirror, limitMs);
+    case "full-resync":
+      return refused("every resync compares everything already: restart the secondary for one");
+    case "announce-address":
+      return await mirror.module.service.announce();
+    case "withdraw-address":
+      return await mirror.module.service.withdraw();
+    default:
+      return refused(`this agent does not know the command ${String(command.kind)}`);
+  }
+}
+
+async function start(
+  command: NodeCommand,
+  mirror: HostedMirror,
+  limitMs: number,
+): Promise<Outcome> {
+  const { module } = mirror;
+  module.command({ kind: "start", dataFrom: command.dataFrom ?? null });
+  const isStarted = await mirror.until(() => module.service.view.state !== "STOP", limitMs);
+  return isStarted ? done(`started: ${module.why}`) : failed(`not started: ${module.why}`);
+}
+
+async function stop(mirror: HostedMirror, limitMs: number): Promise<Outcome> {
+  const { module } = mirror;
+  module.command({ kind: "stop" });
+  const isStopped = await mirror.until(() => module.service.state === "STOP", limitMs);
+  return isStopped ? done("stopped") : failed(`not stopped in time: ${module.why}`);
+}
+
+async function restart(mirror: HostedMirror, limitMs: number): Promise<Outcome> {
+  const { service } = mirror.module;
+  if (service.view.state === "STOP" || service.view.state === "WAIT") {
+    return refused(`nothing runs here: the state is ${service.view.state}`);
+  }
+  service.restart(null);
+  const isDone = await mirror.until(() => !service.view.runsScripts, limitMs);
+  return isDone ? done("the application was restarted") : failed("its scripts still run");
+}
+
+async function switchover(mirror: HostedMirror, limitMs: number): Promise<Outcome> {
+  const { module } = mirror;
+  const { epoch } = module.quorumState.disk;
+  module.command({ kind: "switchover" });
+  const hasMoved = () => module.quorumState.disk.epoch > epoch;
+  const isDone = await mirror.until(hasMoved, limitMs);
+  return isDone
+    ? done(`${module.quorumState.disk.primary ?? "nobody"} leads now`)
+    : failed(`not switched over: ${module.why}`);
+}
+
+async function force(
+  command: NodeCommand,
+  mirror: HostedMirror,
+  limitMs: number,
+): Promise<Outcome> {
+  const { module } = mirror;
+  const seenEpoch = command.epoch ?? module.quorumState.disk.epoch;
+  module.command({
+    kind: "forcePrimary",
+    ...{ seenEpoch, historyId: randomUUID(), by: command.actor, withoutWitness: false },
+    reason: "asked for by a person",
+  });
+  const isDone = await mirror.until(() => module.data.isServing, limitMs);
+  return isDone ? done("this node leads now") : failed(`not forced: ${module.why}`);
+}

@@ -1,0 +1,284 @@
+import { assertNever } from "#model/shared/assert.ts";
+import type { Epoch } from "#model/shared/ids.ts";
+import type { LeaseCell } from "../peer/lease-cell.ts";
+import type {
+  EngineEvent,
+  OpenOptions,
+  PeerAddress,
+  ReplicationEngine,
+  SessionKey,
+} from "../replication/engine.ts";
+
+/** What happened in the data plane, in the words of the quorum protocol's events. */
+export type DataPlaneEvent =
+  | { readonly kind: "opened"; readonly port: number; readonly dataIsComplete: boolean }
+  | { readonly kind: "serving"; readonly epoch: Epoch }
+  | { readonly kind: "attachedAsPrimary"; readonly epoch: Epoch }
+  | { readonly kind: "attachedAsSecondary"; readonly epoch: Epoch }
+  | { readonly kind: "detached"; readonly cause: string }
+  | { readonly kind: "stalled"; readonly oldestUnacknowledgedMs: number }
+  | { readonly kind: "resyncAsked"; readonly attachmentId: string }
+  | { readonly kind: "resyncFailed"; readonly cause: string }
+  | { readonly kind: "drained" }
+  | { readonly kind: "flushed" }
+  | { readonly kind: "flushFailed"; readonly cause: string }
+  | { readonly kind: "stoodStill"; readonly lastedMs: number }
+  | { readonly kind: "closed"; readonly isSynced: boolean }
+  | { readonly kind: "faulted"; readonly cause: string };
+
+export type DataPlaneOptions = {
+  newEngine(): ReplicationEngine;
+  readonly open: OpenOptions;
+  readonly cell: LeaseCell;
+  onEvent(event: DataPlaneEvent): void;
+  /** Progress, metrics and other facts for people. */
+  onEngineEvent(event: EngineEvent): void;
+};
+
+/**
+ * The life of one mirror module's replication engine, driven by the effects of the quorum protocol.
+ * Calls are carried out one after the other, in the order given; each only starts when the one
+ * before has ended, and what came of it is reported as an event. An engine is used once: a primary
+ * that becomes secondary is closed, because what it has not answered must never be answered.
+ */
+export class DataPlane {
+  readonly #options: DataPlaneOptions;
+  readonly #sessions = new Map<string, SessionKey>();
+  #addresses: readonly PeerAddress[] = [];
+  #engine: ReplicationEngine | null = null;
+  #mode: { readonly epoch: Epoch; readonly role: "primary" | "secondary" } | null = null;
+  #queue: Promise<void> = Promise.resolve();
+  #askedAttachment: string | null = null;
+
+  constructor(options: DataPlaneOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when everything asked so far has been carried out. */
+  settled(): Promise<void> {
+    return this.#queue;
+  }
+
+  get isServing(): boolean {
+    return this.#mode?.role === "primary";
+  }
+
+  get isOpen(): boolean {
+    return this.#engine !== null;
+  }
+
+  get engine(): ReplicationEngine | null {
+    return this.#engine;
+  }
+
+  addSession(session: SessionKey): void {
+    // Two are kept: the newest, and the one that a connection may still be opened under.
+    const older = [...this.#sessions.keys()].slice(0, -1);
+    for (const id of older) this.#dropSession(id);
+    this.#sessions.set(Buffer.from(session.sessionId).toString("hex"), session);
+    this.#engine?.addSession(session);
+  }
+
+  setPeer(addresses: readonly PeerAddress[]): void {
+    this.#addresses = addresses;
+    this.#engine?.setPeer(addresses);
+  }
+
+  serve(epoch: Epoch, ackBy: "peer" | "none"): void {
+    this.#then(async () => {
+      const engine = await this.#opened();
+      if (engine === null) return;
+      const isServing = this.#mode?.role === "primary" && this.#mode.epoch === epoch;
+      this.#options.cell.serve(epoch);
+      const done = isServing
+        ? await (ackBy === "none" ? engine.acknowledgeAlone(epoch) : engine.requirePeer(epoch))
+        : await engine.serve({ epoch, ackBy });
+      if (!done.ok) return this.#fault(`cannot serve epoch ${epoch}: ${describe(done.error)}`);
+      this.#mode = { epoch, role: "primary" };
+      if (!isServing) this.#options.onEvent({ kind: "serving", epoch });
+    });
+  }
+
+  follow(epoch: Epoch): void {
+    this.#then(async () => {
+      // Replies that this node held back as primary must never be given.
+      if (this.#mode?.role === "primary") await this.#close(true);
+      this.#options.cell.serve(null);
+      const engine = await this.#opened();
+      if (engine === null) return;
+      const done = await engine.follow({ epoch });
+      if (!done.ok) return this.#fault(`cannot follow epoch ${epoch}: ${describe(done.error)}`);
+      this.#mode = { epoch, role: "secondary" };
+    });
+  }
+
+  refuseBelow(epoch: Epoch): void {
+    this.#then(async () => {
+      await this.#engine?.refuseBelow(epoch);
+    });
+  }
+
+  drain(): void {
+    this.#then(async () => {
+      const done = await this.#engine?.drain();
+      if (done !== undefined && !done.ok) {
+        return this.#fault(`cannot drain: ${describe(done.error)}`);
+      }
+      this.#options.onEvent({ kind: "drained" });
+    });
+  }
+
+  flush(): void {
+    this.#then(async () => {
+      const done = await this.#engine?.flush();
+      if (done === undefined || done.ok) this.#options.onEvent({ kind: "flushed" });
+      else this.#options.onEvent({ kind: "flushFailed", cause: describe(done.error) });
+    });
+  }
+
+  resyncPeer(epoch: Epoch): void {
+    this.#then(async () => {
+      const done = await this.#engine?.startResync({ epoch });
+      if (done?.ok === true) return;
+      const cause = done === undefined ? "the data plane is closed" : describe(done.error);
+      this.#options.onEvent({ kind: "resyncFailed", cause });
+    });
+  }
+
+  /** This node's copy may be overwritten: that it is outdated is on the disk. */
+  admitResync(): void {
+    if (this.#askedAttachment === null) return;
+    this.#engine?.admitResync(this.#askedAttachment);
+    this.#askedAttachment = null;
+  }
+
+  close(): void {
+    this.#then(async () => {
+      await this.#close(false);
+      this.#options.onEvent({ kind: "closed", isSynced: true });
+    });
+  }
+
+  /** Ends every open file operation with an error, then mounts again, read-only for everybody. */
+  async abort(): Promise<void> {
+    // Not queued: what is under way may be waiting for exactly what is aborted here.
+    await this.#close(true);
+    this.#then(async () => {
+      await this.#opened();
+    });
+    await this.#queue;
+  }
+
+  fence(): void {
+    this.#options.cell.fence();
+    this.#engine?.fence();
+  }
+
+  thaw(): void {
+    this.#options.cell.thaw();
+    this.#engine?.thaw();
+  }
+
+  #then(step: () => Promise<void>): void {
+    this.#queue = this.#queue.then(step).catch((error: unknown) => {
+      this.#fault(error instanceof Error ? error.message : String(error));
+    });
+  }
+
+  async #opened(): Promise<ReplicationEngine | null> {
+    if (this.#engine !== null) return this.#engine;
+    const engine = this.#options.newEngine();
+    engine.onEvent((event) => this.#onEngineEvent(engine, event));
+    for (const session of this.#sessions.values()) engine.addSession(session);
+    engine.setPeer(this.#addresses);
+    this.#engine = engine;
+    const opened = await engine.open(this.#options.open);
+    if (!opened.ok) {
+      this.#engine = null;
+      this.#fault(`cannot open the replicated directories: ${describe(opened.error)}`);
+      return null;
+    }
+    const { port, dataIsComplete } = opened.value;
+    this.#options.onEvent({ kind: "opened", port, dataIsComplete });
+    return engine;
+  }
+
+  async #close(lazy: boolean): Promise<void> {
+    const engine = this.#engine;
+    this.#engine = null;
+    this.#mode = null;
+    this.#askedAttachment = null;
+    this.#options.cell.serve(null);
+    await engine?.close({ lazy });
+  }
+
+  #dropSession(id: string): void {
+    const session = this.#sessions.get(id);
+    this.#sessions.delete(id);
+    if (session !== undefined) this.#engine?.dropSession(session.sessionId);
+  }
+
+  #fault(cause: string): void {
+    this.#options.onEvent({ kind: "faulted", cause });
+  }
+
+  #onEngineEvent(engine: ReplicationEngine, event: EngineEvent): void {
+    // An engine that was closed may still have something to say: it is no longer of interest.
+    if (engine !== this.#engine) return;
+    this.#options.onEngineEvent(event);
+    if (event.kind === "resyncAsked") this.#askedAttachment = event.attachmentId;
+    if (event.kind === "threadFailed") this.fence();
+    if (event.kind === "gapNoticed") this.#options.cell.noticeStall(event.endedAtBootMs);
+    if (event.kind === "attached") {
+      this.#onAttached(engine, event.epoch);
+      return;
+    }
+    const told = translate(event);
+    if (told !== null) this.#options.onEvent(told);
+  }
+
+  #onAttached(engine: ReplicationEngine, epoch: Epoch): void {
+    if (this.#mode?.role !== "primary") {
+      this.#options.onEvent({ kind: "attachedAsSecondary", epoch });
+      return;
+    }
+    this.#then(async () => {
+      const done = await engine.requirePeer(epoch);
+      if (done.ok) this.#options.onEvent({ kind: "attachedAsPrimary", epoch });
+      else this.#options.onEvent({ kind: "detached", cause: describe(done.error) });
+    });
+  }
+}
+
+/** The engine's words in those of the data plane; null for what is only of interest to people. */
+function translate(event: Exclude<EngineEvent, { kind: "attached" }>): DataPlaneEvent | null {
+  switch (event.kind) {
+    case "detached":
+      return { kind: "detached", cause: event.reason };
+    case "peerFault":
+      return { kind: "detached", cause: `the peer's copy failed: ${event.detail}` };
+    case "peerRefused":
+      return { kind: "detached", cause: event.reason };
+    case "stalled":
+      return { kind: "stalled", oldestUnacknowledgedMs: event.oldestUnacknowledgedMs };
+    case "resyncAsked":
+      return { kind: "resyncAsked", attachmentId: event.attachmentId };
+    case "resyncFailed":
+      return { kind: "resyncFailed", cause: event.reason };
+    case "localFault":
+      return { kind: "faulted", cause: event.detail };
+    case "threadFailed":
+      return { kind: "faulted", cause: `the data thread ended: ${event.detail}` };
+    case "gapNoticed":
+      return { kind: "stoodStill", lastedMs: event.gapMs };
+    case "caughtUp":
+    case "resyncProgress":
+      return null;
+    default:
+      return assertNever(event);
+  }
+}
+
+function describe(error: { readonly kind: string; readonly detail?: string }): string {
+  return error.detail === undefined ? error.kind : `${error.kind}: ${error.detail}`;
+}

@@ -1,0 +1,205 @@
+import type { ModuleReport } from "#model/contract/report.ts";
+import type { MirrorConfig } from "#model/module/config.ts";
+import type { NodeId, UnixMs } from "#model/shared/ids.ts";
+import { ok, type Result } from "#model/shared/result.ts";
+import { isServing } from "#model/states/lifecycle.ts";
+import type { InstalledModule } from "../configuration/module-store.ts";
+import type { Peering } from "../peering.ts";
+import type { EngineEvent, ResyncProgress } from "../replication/engine.ts";
+import type { MirrorModule, ModuleHappening } from "./mirror-module.ts";
+import { moduleReport } from "./module-report.ts";
+import { type MirrorPortsBase, type OpenMirror, openMirror } from "./open-mirror.ts";
+
+export type HostedOptions = {
+  readonly ports: MirrorPortsBase;
+  readonly peering: Peering;
+  readonly installed: InstalledModule;
+  readonly config: MirrorConfig;
+  readonly nodes: readonly NodeId[];
+  readonly folder: string;
+  tell(happening: ModuleHappening): void;
+  onChanged(): void;
+  nowUnixMs(): UnixMs;
+};
+
+/** How long an orderly end may take before the rest is killed. */
+const LEAVE_MS_MAX = 90_000;
+
+/** A mirror module in its agent: tied to the peer, the guard and the reports. */
+export class HostedMirror {
+  readonly installed: InstalledModule;
+  readonly #options: HostedOptions;
+  readonly #mirror: OpenMirror;
+  readonly #waiting = new Set<() => void>();
+  #resync: ResyncProgress | null = null;
+  #isAttached = false;
+  #shown = "";
+  #sinceMs: UnixMs;
+
+  private constructor(options: HostedOptions, mirror: OpenMirror) {
+    this.#options = options;
+    this.#mirror = mirror;
+    this.installed = options.installed;
+    this.#sinceMs = options.nowUnixMs();
+  }
+
+  static open(options: HostedOptions): Result<HostedMirror, string> {
+    // The module's reactions need what is made from them: they find it when the first one happens.
+    let hosted: HostedMirror | null = null;
+    const { moduleId } = options.installed;
+    const mirror = openMirror(
+      {
+        ...options.ports,
+        tell: options.tell,
+        onChanged: () => hosted?.onChanged(),
+        onEngineEvent: (event) => hosted?.onEngineEvent(event),
+        onListening: (port) => options.peering.listens(moduleId, port),
+      },
+      options.installed,
+      options.config,
+      options.nodes,
+      options.folder,
+    );
+    if (!mirror.ok) return mirror;
+    hosted = new HostedMirror(options, mirror.value);
+    return ok(hosted);
+  }
+
+  get module(): MirrorModule {
+    return this.#mirror.module;
+  }
+
+  async start(): Promise<void> {
+    const { peering, installed, config } = this.#options;
+    for (const text of [...installed.warnings, ...this.module.service.warnings()]) {
+      this.#options.tell({ kind: "configurationChanged", severity: "E", text });
+    }
+    await this.module.start(BOOT[config.service.boot]);
+    peering.join(installed.moduleId, {
+      onView: (view) => this.module.onView(view),
+      onPeerState: (message) => this.module.onPeerState(message.state),
+      onSession: (keys) => this.module.data.addSession(keys),
+      onPeerListens: (addresses) => this.module.data.setPeer(addresses),
+    });
+  }
+
+  probe(): "ready" | "notReady" | "fenced" {
+    const { state, runsScripts } = this.module.service.view;
+    if (!isServing(state) || runsScripts) return "notReady";
+    return this.#mirror.cell.isLive(this.#options.ports.clock.bootMs()) ? "ready" : "fenced";
+  }
+
+  /** Calls back once, when the module has come to STOP. */
+  onStopped(then: () => void): void {
+    const look = () => {
+      if (this.module.service.state !== "STOP") return;
+      this.#waiting.delete(look);
+      then();
+    };
+    this.#waiting.add(look);
+    look();
+  }
+
+  /** Resolves with true when `isTrue` holds, or false at the bound. Looked at on every change. */
+  until(isTrue: () => boolean, limitMs: number): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => end(false), limitMs);
+    const look = () => {
+      if (isTrue()) end(true);
+    };
+    const end = (isReached: boolean) => {
+      clearTimeout(timer);
+      this.#waiting.delete(look);
+      resolve(isReached);
+    };
+    this.#waiting.add(look);
+    look();
+    return promise;
+  }
+
+  onChanged(): void {
+    const { view } = this.module.service;
+    const shown = `${view.state} ${this.module.isFenced}`;
+    if (shown !== this.#shown) this.#sinceMs = this.#options.nowUnixMs();
+    this.#shown = shown;
+    this.#tellGuard();
+    for (const look of [...this.#waiting]) look();
+    this.#options.onChanged();
+  }
+
+  onEngineEvent(event: EngineEvent): void {
+    if (event.kind === "attached") {
+      this.#isAttached = true;
+      this.#resync = null;
+      const text = "the live stream is attached: both copies are equal";
+      this.#options.tell({ kind: "resyncFinished", severity: "S", text });
+    }
+    if (event.kind === "detached" || event.kind === "peerFault") this.#isAttached = false;
+    if (event.kind === "resyncProgress") this.#resync = event.progress;
+    if (event.kind === "resyncFailed") {
+      this.#resync = null;
+      this.#options.tell({ kind: "decided", severity: "E", text: `resync: ${event.reason}` });
+    }
+    this.#options.onChanged();
+  }
+
+  async report(): Promise<ModuleReport> {
+    const { cell, trees, module } = this.#mirror;
+    const { clock, nodeId } = this.#options.ports;
+    const until = cell.leaseUntilBootMs();
+    const nowMs = clock.bootMs();
+    // A standing vote has no end: shown as a day, as the wire knows numbers only.
+    const remainingMs = until === null ? null : Math.min(until - nowMs, 86_400_000);
+    const epoch = module.quorumState.disk.epoch;
+    const isPeers = cell.peerGrantUntilBootMs(epoch) > nowMs;
+    const other = this.#options.nodes.find((node) => node !== nodeId) ?? "peer";
+    const metrics = await module.data.engine?.metrics();
+    return moduleReport({
+      ...{ module, trees, sinceMs: this.#sinceMs, resync: this.#resync },
+      moduleId: this.installed.moduleId,
+      version: this.installed.version,
+      warnings: this.installed.warnings,
+      metrics: metrics ?? null,
+      isAttached: this.#isAttached && module.data.isOpen,
+      leaseRemainingMs: cell.servingEpoch === null ? null : remainingMs,
+      grantVoters: [isPeers || until === Number.POSITIVE_INFINITY ? other : "witness"],
+    });
+  }
+
+  /** Stops in order, then closes: what `SIGTERM` and an uninstallation want. */
+  async leave(): Promise<void> {
+    const wasWanted = this.module.quorumState.disk.isStartWanted;
+    if (wasWanted) this.module.command({ kind: "stop" });
+    await this.until(() => this.module.service.state === "STOP", LEAVE_MS_MAX);
+    await this.close();
+  }
+
+  async close(): Promise<void> {
+    this.#options.peering.heartbeats.guard(this.installed.moduleId, null);
+    this.#options.peering.leave(this.installed.moduleId);
+    await this.module.close();
+  }
+
+  /** What would have to be taken down here if the agent could not do it itself. */
+  #tellGuard(): void {
+    const { moduleId } = this.installed;
+    const { service, data } = this.module;
+    const isRunning = data.isServing || isServing(service.view.state);
+    this.#options.peering.heartbeats.guard(
+      moduleId,
+      isRunning
+        ? {
+            addresses: service.heldAddresses.map(({ address, interfaceName }) => ({
+              address,
+              interfaceName,
+            })),
+            cgroupPath: this.#mirror.cgroupPath,
+            processGroups: [],
+            mounts: [...this.#mirror.trees],
+          }
+        : null,
+    );
+  }
+}
+
+const BOOT = { on: "start", off: "stop", auto: "asBefore", ignore: "asBefore" } as const;

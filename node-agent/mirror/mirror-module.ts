@@ -1,0 +1,554 @@
+import type { EventKind } from "#model/contract/events.ts";
+import type { MirrorConfig } from "#model/module/config.ts";
+import type { Command, NodeConfig, NodeEffect, NodeEvent } from "#model/quorum/types.ts";
+import { assertNever } from "#model/shared/assert.ts";
+import type { ModuleId } from "#model/shared/ids.ts";
+import { isServing, type ModuleState, type ScriptAction } from "#model/states/lifecycle.ts";
+import type { Heartbeats, HeartbeatView, PromiseTerms } from "../peer/heartbeats.ts";
+import type { LeaseCell } from "../peer/lease-cell.ts";
+import type { NodeClock } from "./clock.ts";
+import type { DataPlane, DataPlaneEvent } from "./data-plane.ts";
+import { QuorumLoop } from "./quorum-loop.ts";
+import type { QuorumStore } from "./quorum-store.ts";
+import type { Service, ServiceEvent } from "./service.ts";
+import { FirstSendings, type Witness } from "./witness.ts";
+
+/** Something to tell people, before it has a time and an id. */
+export type ModuleHappening = {
+  readonly kind: EventKind | "decided";
+  readonly severity: "C" | "E" | "U" | "S" | "I" | "D";
+  readonly text: string;
+  readonly data?: Readonly<Record<string, string | number | boolean | null>>;
+};
+
+export type MirrorModuleOptions = {
+  readonly moduleId: ModuleId;
+  readonly config: MirrorConfig;
+  readonly quorum: NodeConfig;
+  readonly clock: NodeClock;
+  readonly heartbeats: Heartbeats;
+  readonly cell: LeaseCell;
+  readonly witness: Witness;
+  readonly store: QuorumStore;
+  readonly bootId: string;
+  readonly incarnation: string;
+  sign(text: string): string;
+  newId(): string;
+  /** What lies in the replicated directories, looked at before anything is mounted. */
+  inspectData(): "empty" | "hasData" | "unknown";
+  newDataPlane(onEvent: (event: DataPlaneEvent) => void): DataPlane;
+  newService(onEvent: (event: ServiceEvent) => void, beforeServing: () => Promise<void>): Service;
+  tell(happening: ModuleHappening): void;
+  /** Something changed that a report should say soon. */
+  onChanged(): void;
+};
+
+/** `ticked` comes at least this often, also when the heartbeat thread says nothing. */
+const TICK_MS = 100;
+/** A main loop that did not turn for this long has stood still. */
+const STALL_MS = 1_000;
+
+/**
+ * One mirror module on this node: the quorum protocol decides, the data plane and the service do.
+ * This class only carries: events of the parts into the protocol, its effects to the parts.
+ */
+export class MirrorModule {
+  readonly #options: MirrorModuleOptions;
+  readonly #loop: QuorumLoop;
+  readonly data: DataPlane;
+  readonly service: Service;
+  readonly #sendings = new FirstSendings();
+  #witnessSentAt = 0;
+  #view: HeartbeatView | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #lastTick: { readonly bootMs: number; readonly unixMs: number } | null = null;
+  #why = "begins";
+  #target: { readonly state: ModuleState; readonly isReady: boolean } = {
+    state: "STOP",
+    isReady: false,
+  };
+  #action: ScriptAction = "start";
+  #hasServed = false;
+  #isFenced = false;
+  #startsAgain = false;
+  #isMounted = Promise.withResolvers<void>();
+
+  constructor(options: MirrorModuleOptions) {
+    this.#options = options;
+    this.#loop = new QuorumLoop({
+      config: options.quorum,
+      nowBootMs: options.clock.bootMs,
+      persist: (disk) => options.store.write(disk),
+      run: (effect) => this.#run(effect),
+      onDecided: (_, reason) => this.#onDecided(reason),
+    });
+    this.data = options.newDataPlane((event) => this.#onData(event));
+    this.service = options.newService(
+      (event) => this.#onService(event),
+      () => this.#isMounted.promise,
+    );
+  }
+
+  /** Takes away what an earlier agent left, then begins the protocol from what is on the disk. */
+  async start(atBoot: "start" | "stop" | "asBefore"): Promise<void> {
+    const { store, bootId, incarnation, cell, heartbeats, moduleId } = this.#options;
+    await this.service.cleanUp();
+    heartbeats.setModule({ moduleId, cell });
+    const { disk, isDiskLost, detail } = store.read();
+    if (isDiskLost) this.#say("decided", "C", `the quorum file counts as lost: ${detail}`);
+    const data = this.#options.inspectData();
+    const newHistoryId = this.#options.newId();
+    this.#post({
+      ...{ kind: "started", disk, isDiskLost, bootId, incarnation, data, atBoot, newHistoryId },
+    });
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  get why(): string {
+    return this.#why;
+  }
+
+  get isFenced(): boolean {
+    return this.#isFenced;
+  }
+
+  get target(): { readonly state: ModuleState; readonly isReady: boolean } {
+    return this.#target;
+  }
+
+  get quorumState(): QuorumLoop["state"] {
+    return this.#loop.state;
+  }
+
+  command(command: Command): void {
+    this.#action = ACTION_OF[command.kind];
+    this.#post({ kind: "commanded", command });
+  }
+
+  /** A checker blocks this node with that text, or no longer does. */
+  block(blocker: string | null): void {
+    this.#post({ kind: "blockingChanged", blocker });
+  }
+
+  /** Full stop, then start: what a checker's `stopstart` asks for. */
+  stopStart(): void {
+    this.command({ kind: "stop" });
+    this.#action = "stopstart";
+    this.#startsAgain = true;
+  }
+
+  onView(view: HeartbeatView): void {
+    this.#view = view;
+    this.#tick();
+  }
+
+  onPeerState(state: Extract<NodeEvent, { kind: "peerStateReceived" }>["state"]): void {
+    this.#post({ kind: "peerStateReceived", state });
+  }
+
+  /** Ends this module's part of the agent; the protocol's state stays on the disk. */
+  async close(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#loop.close();
+    this.data.fence();
+    await this.service.kill("STOP");
+    await this.data.abort();
+    this.data.close();
+    await this.data.settled();
+    this.service.close();
+    this.#options.heartbeats.removeModule(this.#options.moduleId);
+  }
+
+  #tick(): void {
+    const { clock, moduleId } = this.#options;
+    const now = { bootMs: clock.bootMs(), unixMs: clock.unixMs() };
+    const last = this.#lastTick;
+    this.#lastTick = now;
+    if (last !== null) {
+      const lastedMs = now.bootMs - last.bootMs;
+      const jumpedMs = Math.abs(now.unixMs - last.unixMs - lastedMs);
+      if (lastedMs > STALL_MS || jumpedMs > STALL_MS) this.#stoodStill(lastedMs);
+    }
+    const grant = this.#view?.grants[moduleId];
+    this.#post({
+      kind: "heartbeatViewChanged",
+      lastHeardMs: this.#view?.lastHeardBootMs ?? null,
+      peerGrantUntilMs: grant?.untilBootMs ?? null,
+      peerGrantEpoch: grant?.epoch ?? null,
+    });
+    this.#post({ kind: "ticked" });
+  }
+
+  #stoodStill(lastedMs: number): void {
+    this.#options.cell.noticeStall(this.#options.clock.bootMs());
+    this.#post({ kind: "stallNoticed", lastedMs });
+  }
+
+  #post(event: NodeEvent): void {
+    this.#loop.post(event);
+  }
+
+  #onDecided(reason: string): void {
+    if (reason === this.#why) return;
+    this.#why = reason;
+    this.#options.onChanged();
+  }
+
+  #say(kind: ModuleHappening["kind"], severity: ModuleHappening["severity"], text: string): void {
+    this.#options.tell({ kind, severity, text });
+  }
+
+  #run(effect: Exclude<NodeEffect, { kind: "persist" }>): void {
+    switch (effect.kind) {
+      case "fence":
+      case "thaw":
+      case "killApplication":
+        this.#runFence(effect);
+        return;
+      case "promise":
+      case "seekPeerGrant":
+      case "publishPeerState":
+      case "setWitnessGrant":
+      case "setStandingVote":
+      case "askWitness":
+      case "sign":
+        this.#runVote(effect);
+        return;
+      case "serve":
+      case "follow":
+      case "refuseBelow":
+      case "drainReceiver":
+      case "resyncPeer":
+      case "flushPeer":
+      case "closeData":
+        this.#runData(effect);
+        return;
+      case "setTarget":
+        this.#setTarget(effect.state, effect.isReady, effect.reason);
+        return;
+      case "report":
+        this.#say("decided", SEVERITY[effect.severity], effect.text);
+        return;
+      default:
+        assertNever(effect);
+    }
+  }
+
+  #runFence(effect: Extract<NodeEffect, { kind: "fence" | "thaw" | "killApplication" }>): void {
+    if (effect.kind === "thaw") {
+      if (!this.#isFenced) return;
+      this.#isFenced = false;
+      this.#say("thawed", "S", "a grant is live again: this node goes on where it stopped");
+      this.data.thaw();
+      void this.service.thaw();
+      return;
+    }
+    // First of all no reply leaves; the rest of the fence takes its time.
+    this.data.fence();
+    if (effect.kind === "fence") {
+      if (this.#isFenced) return;
+      this.#isFenced = true;
+      this.#say("fenced", "C", effect.reason);
+      void this.service.freeze();
+      return;
+    }
+    this.#say("actionTaken", "C", `the application is killed: ${effect.reason}`);
+    void this.#kill();
+  }
+
+  /** Open file operations end with an error first: a process inside one cannot die before. */
+  async #kill(): Promise<void> {
+    await Promise.all([this.data.abort(), this.service.kill("WAIT")]);
+    this.#isFenced = false;
+    this.#options.cell.thaw();
+    this.#isMounted = Promise.withResolvers<void>();
+    this.#hasServed = false;
+    this.#post({ kind: "serviceStopped" });
+  }
+
+  #runVote(
+    effect: Extract<
+      NodeEffect,
+      {
+        kind:
+          | "promise"
+          | "seekPeerGrant"
+          | "publishPeerState"
+          | "setWitnessGrant"
+          | "setStandingVote"
+          | "askWitness"
+          | "sign";
+      }
+    >,
+  ): void {
+    const { heartbeats, moduleId, cell, sign } = this.#options;
+    const { epoch } = this.#loop.state.disk;
+    switch (effect.kind) {
+      case "promise":
+        void heartbeats.promise(moduleId, promiseTerms(effect)).then((answer) => {
+          if (effect.epoch !== null) return;
+          const lastPromiseEndsMs = answer.lastPromiseEndsBootMs;
+          this.#post({ kind: "promisesClosed", lastPromiseEndsMs });
+        });
+        return;
+      case "seekPeerGrant":
+        heartbeats.seekGrant(moduleId, effect.epoch);
+        return;
+      case "publishPeerState":
+        heartbeats.publish(moduleId, effect.state);
+        return;
+      case "setWitnessGrant":
+        cell.setWitnessGrant(
+          effect.untilMs === null
+            ? null
+            : { epoch, untilBootMs: effect.untilMs, sentAtBootMs: this.#witnessSentAt },
+        );
+        return;
+      case "setStandingVote":
+        cell.setStandingVote(effect.isHeld ? epoch : null);
+        return;
+      case "sign":
+        this.#post({ kind: "signed", text: effect.text, signature: sign(effect.text) });
+        return;
+      case "askWitness":
+        void this.#ask(effect.request);
+        return;
+      default:
+        assertNever(effect);
+    }
+  }
+
+  async #ask(request: Extract<NodeEffect, { kind: "askWitness" }>["request"]): Promise<void> {
+    const { witness, clock, quorum } = this.#options;
+    this.#sendings.note(request.id, clock.bootMs());
+    if (request.kind === "promote") {
+      this.#say("promotionAsked", "S", `asks the witness to lead epoch ${request.toEpoch}`);
+    }
+    const outcome = await witness.ask(request, quorum.timers.voteTimeoutMs);
+    const requestId = request.id;
+    if (outcome.kind === "unknown") {
+      this.#post({ kind: "voteFailed", requestId, cause: outcome.cause });
+      return;
+    }
+    const { answer } = outcome;
+    if (answer.kind === "granted") {
+      this.#witnessSentAt = this.#sendings.of(requestId) ?? this.#witnessSentAt;
+    }
+    if (answer.kind === "refused") this.#say("voteRefused", "I", answer.reason);
+    this.#post({ kind: "voteAnswered", requestId, answer });
+  }
+
+  #runData(
+    effect: Extract<
+      NodeEffect,
+      {
+        kind:
+          | "serve"
+          | "follow"
+          | "refuseBelow"
+          | "drainReceiver"
+          | "resyncPeer"
+          | "flushPeer"
+          | "closeData";
+      }
+    >,
+  ): void {
+    const { data } = this;
+    switch (effect.kind) {
+      case "serve":
+        data.serve(effect.epoch, effect.ackBy);
+        return;
+      case "follow":
+        if (data.isServing) this.#isMounted = Promise.withResolvers<void>();
+        data.follow(effect.epoch);
+        return;
+      case "refuseBelow":
+        data.refuseBelow(effect.epoch);
+        return;
+      case "drainReceiver":
+        data.drain();
+        return;
+      case "resyncPeer":
+        this.#say("resyncStarted", "S", `brings the peer's copy up to date`);
+        data.resyncPeer(effect.epoch);
+        return;
+      case "flushPeer":
+        data.flush();
+        return;
+      case "closeData":
+        this.#isMounted = Promise.withResolvers<void>();
+        data.close();
+        return;
+      default:
+        assertNever(effect);
+    }
+  }
+
+  #setTarget(state: ModuleState, isReady: boolean, reason: string): void {
+    const was = this.#target;
+    this.#target = { state, isReady };
+    this.#why = reason;
+    if (was.state !== state) {
+      this.#options.tell({
+        kind: "stateChanged",
+        severity: "S",
+        text: `${was.state} to ${state}: ${reason}`,
+        data: { from: was.state, to: state, ready: isReady },
+      });
+    }
+    this.service.setTarget(state, this.#action);
+    this.#options.onChanged();
+  }
+
+  #onData(event: DataPlaneEvent): void {
+    switch (event.kind) {
+      case "serving":
+        this.#isMounted.resolve();
+        return;
+      case "attachedAsPrimary":
+        this.#post({ kind: "replicationAttached", epoch: event.epoch });
+        return;
+      case "attachedAsSecondary":
+        this.#post({ kind: "resyncFinished", epoch: event.epoch });
+        return;
+      case "detached":
+        this.#post({ kind: "replicationDetached", cause: event.cause });
+        return;
+      case "stalled": {
+        const sinceMs = this.#options.clock.bootMs() - event.oldestUnacknowledgedMs;
+        this.#post({ kind: "replicationStalled", sinceMs });
+        return;
+      }
+      case "stoodStill":
+        this.#post({ kind: "stallNoticed", lastedMs: event.lastedMs });
+        return;
+      case "resyncAsked":
+        // Only a copy that is durably known as outdated may be overwritten.
+        if (this.#loop.state.disk.outdated) this.data.admitResync();
+        return;
+      case "resyncFailed":
+        this.#post({ kind: "resyncFailed", cause: event.cause });
+        return;
+      case "drained":
+        this.#post({ kind: "receiverDrained" });
+        return;
+      case "flushed":
+        this.#post({ kind: "peerFlushed" });
+        return;
+      case "flushFailed":
+        this.#post({ kind: "flushFailed", cause: event.cause });
+        return;
+      case "closed":
+        this.#post({ kind: "dataClosed", isSynced: event.isSynced });
+        return;
+      case "faulted":
+        this.#say("decided", "C", event.cause);
+        this.#post({ kind: "dataFaulted", cause: event.cause });
+        return;
+      case "opened":
+        this.#options.onChanged();
+        return;
+      default:
+        assertNever(event);
+    }
+  }
+
+  #onService(event: ServiceEvent): void {
+    this.#options.onChanged();
+    switch (event.kind) {
+      case "arrived":
+        this.#onArrived(event.state);
+        return;
+      case "script":
+        this.#tellScript(event.event);
+        return;
+      case "addressHeld":
+        this.#tellAddress("addressMoved", event.held.address);
+        return;
+      case "addressReleased":
+        this.#tellAddress("addressRemoved", event.address);
+        return;
+      case "problem":
+        this.#say("decided", "E", event.text);
+        return;
+      case "resource":
+        this.#options.tell({
+          kind: "resourceChanged",
+          severity: event.to === "down" ? "E" : "I",
+          text: `Resource ${event.name} set to ${event.to}: ${event.detail}`,
+          data: { resource: event.name, from: event.from, to: event.to },
+        });
+        return;
+      case "acted":
+      case "asked":
+        this.#onRule(event);
+        return;
+      case "blocked":
+        this.block(event.blocker);
+        return;
+      case "changed":
+        return;
+      default:
+        assertNever(event);
+    }
+  }
+
+  #onRule(event: Extract<ServiceEvent, { kind: "acted" | "asked" }>): void {
+    const { action, reason } = event;
+    const text = `Action ${action}: ${reason}`;
+    this.#options.tell({ kind: "actionTaken", severity: "E", text, data: { action } });
+    if (event.kind === "acted") return;
+    if (event.action === "stopstart") this.stopStart();
+    else this.command({ kind: event.action === "stop" ? "stop" : "switchover" });
+  }
+
+  #onArrived(state: ModuleState): void {
+    if (isServing(state)) {
+      if (!this.#hasServed) this.#post({ kind: "serviceStarted" });
+      this.#hasServed = true;
+    } else {
+      this.#hasServed = false;
+      this.#post({ kind: "serviceStopped" });
+    }
+    if (state === "STOP" && this.#startsAgain) {
+      this.#startsAgain = false;
+      this.command({ kind: "start", dataFrom: null });
+    }
+  }
+
+  #tellScript(event: Extract<ServiceEvent, { kind: "script" }>["event"]): void {
+    const { script } = event.call;
+    if (event.kind === "scriptStarted") {
+      const text = `Script ${script} > ${event.ulog ?? "no log"}`;
+      this.#options.tell({ kind: "scriptStarted", severity: "S", text, data: { script } });
+      return;
+    }
+    const exitCode = event.outcome.kind === "exited" ? event.outcome.code : null;
+    const severity = exitCode === 0 ? "S" : "E";
+    const text = `Script ${script} ended: ${event.outcome.kind} ${exitCode ?? ""}`.trim();
+    this.#options.tell({ kind: "scriptEnded", severity, text, data: { script, exitCode } });
+  }
+
+  #tellAddress(kind: "addressMoved" | "addressRemoved", address: string): void {
+    const { quorum } = this.#options;
+    const verb = kind === "addressMoved" ? "is on" : "is off";
+    this.#options.tell({
+      kind,
+      severity: "S",
+      text: `${address} ${verb} ${quorum.self}`,
+      data: { address, toNode: quorum.self, epoch: this.#loop.state.disk.epoch },
+    });
+  }
+}
+
+const ACTION_OF: Readonly<Record<Command["kind"], ScriptAction>> = {
+  start: "start",
+  stop: "stop",
+  switchover: "swap",
+  forcePrimary: "start",
+};
+
+const SEVERITY = { critical: "C", event: "S", info: "I" } as const;
+
+const promiseTerms = (effect: Extract<NodeEffect, { kind: "promise" }>): PromiseTerms | null =>
+  effect.epoch === null ? null : { epoch: effect.epoch, peerLeaseMs: effect.peerLeaseMs };

@@ -1,0 +1,189 @@
+import { mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { ClusterSettings } from "#model/contract/configuration.ts";
+import type { MirrorConfig } from "#model/module/config.ts";
+import {
+  checkTimers,
+  type QuorumTimers,
+  TIMER_PROFILES,
+  timersFromHeart,
+} from "#model/quorum/timers.ts";
+import type { NodeConfig } from "#model/quorum/types.ts";
+import type { NodeId } from "#model/shared/ids.ts";
+import { err, ok, type Result } from "#model/shared/result.ts";
+import type { InstalledModule } from "../configuration/module-store.ts";
+import { readCgroupFiles } from "../modules/cgroup.ts";
+import { openContainment } from "../modules/open-containment.ts";
+import type { Heartbeats } from "../peer/heartbeats.ts";
+import { LeaseCell } from "../peer/lease-cell.ts";
+import type { EngineEvent, ReplicationEngine } from "../replication/engine.ts";
+import type { NodeClock } from "./clock.ts";
+import { DataPlane } from "./data-plane.ts";
+import { MirrorModule, type ModuleHappening } from "./mirror-module.ts";
+import { QuorumStore } from "./quorum-store.ts";
+import { Service } from "./service.ts";
+import type { Witness } from "./witness.ts";
+
+/** What the agent offers to each of its mirror modules. */
+export type MirrorPorts = {
+  readonly nodeId: NodeId;
+  readonly cluster: ClusterSettings;
+  readonly clock: NodeClock;
+  readonly heartbeats: Heartbeats;
+  readonly witness: Witness;
+  readonly bootId: string;
+  readonly incarnation: string;
+  readonly stateDirectory: string;
+  /** Folder of this product's own programs. */
+  readonly productDirectory: string;
+  /** Folder of the commands that scripts may call. */
+  readonly commandsDirectory: string;
+  /** The agent, its guard: never stopped by a fence. */
+  readonly sparedProcessIds: readonly number[];
+  readonly replicationListen: { readonly host: string; readonly port: number };
+  sign(text: string): string;
+  newId(): string;
+  newEngine(): ReplicationEngine;
+  tell(happening: ModuleHappening): void;
+  onChanged(): void;
+  onEngineEvent(event: EngineEvent): void;
+  /** The data plane listens: tell the peer where. */
+  onListening(port: number): void;
+};
+
+/** What the agent gives; `HostedMirror` adds the module's own reactions. */
+export type MirrorPortsBase = Omit<
+  MirrorPorts,
+  "tell" | "onChanged" | "onEngineEvent" | "onListening"
+>;
+
+/** A mirror module as it runs, with the parts that reports are made from. */
+export type OpenMirror = {
+  readonly module: MirrorModule;
+  readonly cell: LeaseCell;
+  readonly timers: QuorumTimers;
+  readonly trees: readonly string[];
+  readonly cgroupPath: string | null;
+};
+
+/** Puts a mirror module together from its configuration; an error is a sentence for people. */
+export function openMirror(
+  ports: MirrorPorts,
+  installed: InstalledModule,
+  config: MirrorConfig,
+  nodes: readonly NodeId[],
+  folder: string,
+): Result<OpenMirror, string> {
+  const quorum = quorumConfig(ports, installed, config, nodes);
+  if (!quorum.ok) return quorum;
+  const { moduleId } = installed;
+  const cell = new LeaseCell();
+  const containment = openContainment(readCgroupFiles(), ports.nodeId, moduleId);
+  const trees = (config.rfs?.replicated ?? []).map(({ dir }) => dir);
+  const userVar = join(folder, "log");
+  mkdirSync(userVar, { recursive: true, mode: 0o755 });
+  const module = new MirrorModule({
+    ...{ moduleId, config, cell, quorum: quorum.value },
+    clock: ports.clock,
+    heartbeats: ports.heartbeats,
+    witness: ports.witness,
+    bootId: ports.bootId,
+    incarnation: ports.incarnation,
+    store: new QuorumStore(join(folder, "quorum.json"), moduleId, ports.nodeId),
+    sign: ports.sign,
+    newId: ports.newId,
+    tell: ports.tell,
+    onChanged: ports.onChanged,
+    inspectData: () => inspectData(trees),
+    newDataPlane: (onEvent) =>
+      new DataPlane({
+        newEngine: ports.newEngine,
+        cell,
+        onEngineEvent: ports.onEngineEvent,
+        onEvent: (event) => {
+          if (event.kind === "opened") ports.onListening(event.port);
+          onEvent(event);
+        },
+        open: {
+          ...{ moduleId, nodeId: ports.nodeId, leaseCell: cell.buffer },
+          trees: treesOf(config),
+          listen: ports.replicationListen,
+          stateDirectory: folder,
+          replTimeoutMs: quorum.value.timers.replTimeoutMs,
+          resyncBytesPerSecond: config.rfs?.resyncBandwidthMax ?? null,
+        },
+      }),
+    newService: (onEvent, beforeServing) =>
+      new Service({
+        ...{ moduleId, config, containment, beforeServing, onEvent },
+        nodeId: ports.nodeId,
+        mountPoints: trees,
+        sparedProcessIds: ports.sparedProcessIds,
+        nowUnixMs: ports.clock.unixMs,
+        directories: {
+          product: ports.productDirectory,
+          state: ports.stateDirectory,
+          commands: ports.commandsDirectory,
+          bin: join(installed.folder, "bin"),
+          conf: join(installed.folder, "conf"),
+          userVar,
+        },
+      }),
+  });
+  const { timers } = quorum.value;
+  return ok({ module, cell, timers, trees, cgroupPath: containment.cgroupPath });
+}
+
+function quorumConfig(
+  ports: MirrorPorts,
+  { moduleId }: InstalledModule,
+  config: MirrorConfig,
+  nodes: readonly NodeId[],
+): Result<NodeConfig, string> {
+  const others = nodes.filter((node) => node !== ports.nodeId);
+  const [peer] = others;
+  if (peer === undefined || others.length !== 1) {
+    return err(
+      `${moduleId}: a mirror has two nodes, this one is configured for ${nodes.join(", ")}`,
+    );
+  }
+  const base = TIMER_PROFILES[ports.cluster.timers];
+  const timers = checkTimers(timersFromHeart(base, config.heart));
+  if (!timers.ok) return err(`${moduleId}: ${timers.error.message}`);
+  const { defaultPrim, failover } = config.service;
+  return ok({
+    moduleId,
+    self: ports.nodeId,
+    peer,
+    timers: timers.value,
+    hasFailover: failover,
+    defaultPrimary:
+      defaultPrim.kind === "node"
+        ? { kind: "node", nodeId: defaultPrim.node }
+        : { kind: defaultPrim.kind === "alone" ? "alone" : "lastPrimary" },
+    addressMovedBy: ports.cluster.addressDriver === "local-proxy" ? "cloud" : "nodes",
+  });
+}
+
+const treesOf = (config: MirrorConfig) =>
+  (config.rfs?.replicated ?? []).map(({ dir, notReplicated }) => ({
+    path: dir,
+    notReplicated: notReplicated.flatMap((one) => (one.kind === "path" ? [one.path] : [])),
+  }));
+
+/** `lost+found` is the file system's own. */
+const IGNORED = new Set(["lost+found"]);
+
+/** Looks into the directories themselves; makes those that are not there yet. */
+function inspectData(trees: readonly string[]): "empty" | "hasData" | "unknown" {
+  try {
+    let isEmpty = true;
+    for (const tree of trees) {
+      mkdirSync(tree, { recursive: true });
+      if (readdirSync(tree).some((name) => !IGNORED.has(name))) isEmpty = false;
+    }
+    return isEmpty ? "empty" : "hasData";
+  } catch {
+    return "unknown";
+  }
+}

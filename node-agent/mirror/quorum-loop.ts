@@ -1,0 +1,81 @@
+import type { NodeDisk } from "#model/quorum/disk.ts";
+import type { NodeState } from "#model/quorum/node/state.ts";
+import { decideNode, newNode } from "#model/quorum/node.ts";
+import type { NodeConfig, NodeEffect, NodeEvent } from "#model/quorum/types.ts";
+import type { BootMs } from "#model/shared/ids.ts";
+
+export type QuorumLoopOptions = {
+  readonly config: NodeConfig;
+  nowBootMs(): BootMs;
+  /** Returns when the record is on stable storage, throws when it cannot be. */
+  persist(disk: NodeDisk): void;
+  /** Starts an effect (never `persist`); what comes of it is posted as an event. */
+  run(effect: Exclude<NodeEffect, { kind: "persist" }>): void;
+  /** After each decision, with the sentence that says why. */
+  onDecided(state: NodeState, reason: string): void;
+};
+
+/** More than this waiting means that the loop turns on itself. */
+const EVENTS_WAITING_MAX = 10_000;
+
+/**
+ * The shell of the quorum protocol on a node: one event at a time into the pure function, its state
+ * kept, its effects run in their order. What must be durable is on the disk before any later effect
+ * of the same decision runs; an effect that fails so ends its list.
+ */
+export class QuorumLoop {
+  readonly #options: QuorumLoopOptions;
+  #state: NodeState;
+  readonly #waiting: NodeEvent[] = [];
+  #isDeciding = false;
+  #isClosed = false;
+
+  constructor(options: QuorumLoopOptions) {
+    this.#options = options;
+    this.#state = newNode(options.config);
+  }
+
+  get state(): NodeState {
+    return this.#state;
+  }
+
+  /** Decides about an event now, or right after the one that is being decided about. */
+  post(event: NodeEvent): void {
+    if (this.#isClosed) return;
+    this.#waiting.push(event);
+    if (this.#waiting.length > EVENTS_WAITING_MAX) throw new Error("too many events wait");
+    if (this.#isDeciding) return;
+    this.#isDeciding = true;
+    try {
+      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+        this.#decide(next);
+      }
+    } finally {
+      this.#isDeciding = false;
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  #decide(event: NodeEvent): void {
+    const { nowBootMs, persist, run, onDecided } = this.#options;
+    const decision = decideNode(this.#state, event, nowBootMs());
+    this.#state = decision.state;
+    for (const effect of decision.effects) {
+      if (effect.kind !== "persist") {
+        run(effect);
+        continue;
+      }
+      try {
+        persist(effect.disk);
+      } catch (error) {
+        const cause = error instanceof Error ? error.message : String(error);
+        this.#waiting.unshift({ kind: "persistFailed", cause });
+        break;
+      }
+    }
+    onDecided(this.#state, decision.reason);
+  }
+}

@@ -1,0 +1,292 @@
+import type { CheckingAction } from "#model/checking/decide-checks.ts";
+import type { ModuleConfig } from "#model/module/config.ts";
+import { assertNever } from "#model/shared/assert.ts";
+import type { ModuleId, NodeId, UnixMs } from "#model/shared/ids.ts";
+import { isServing, type ModuleState, type ScriptAction } from "#model/states/lifecycle.ts";
+import type { Containment } from "../modules/containment.ts";
+import { ModuleFence, unitsOf } from "../modules/fence.ts";
+import { type LifeCycleView, ModuleLifeCycle, type ScriptEvent } from "../modules/life-cycle.ts";
+import { type ModuleDirectories, scriptEnvironment } from "../modules/script-environment.ts";
+import { ModuleScripts } from "../modules/script-runner.ts";
+import { openSystemd } from "../modules/systemd-units.ts";
+import { type HeldAddress, VirtualAddress, virtualAddressPlans } from "../vip/virtual-address.ts";
+
+import { Checks } from "./checks.ts";
+
+/** What the service tells whoever decides about it. */
+export type ServiceEvent =
+  | { readonly kind: "changed"; readonly view: LifeCycleView }
+  /** A state was reached and no script runs. */
+  | { readonly kind: "arrived"; readonly state: ModuleState }
+  | { readonly kind: "script"; readonly event: ScriptEvent }
+  | { readonly kind: "addressHeld"; readonly held: HeldAddress }
+  | { readonly kind: "addressReleased"; readonly address: string }
+  | {
+      readonly kind: "resource";
+      readonly name: string;
+      readonly from: string;
+      readonly to: string;
+      readonly detail: string;
+    }
+  /** The rules ask for what only the quorum protocol may do. */
+  | {
+      readonly kind: "asked";
+      readonly action: "stopstart" | "stop" | "swap";
+      readonly reason: string;
+    }
+  | { readonly kind: "acted"; readonly action: string; readonly reason: string }
+  | { readonly kind: "blocked"; readonly blocker: string | null }
+  | { readonly kind: "problem"; readonly text: string };
+
+export type ServiceOptions = {
+  readonly moduleId: ModuleId;
+  readonly nodeId: NodeId;
+  readonly config: ModuleConfig;
+  readonly directories: ModuleDirectories;
+  readonly containment: Containment;
+  /** Mount points of the replicated trees: whoever uses them is part of the module. */
+  readonly mountPoints: readonly string[];
+  /** Never stopped by the fence: the agent's own processes. */
+  readonly sparedProcessIds: readonly number[];
+  /** Resolves when the replicated directories can be written to by this node's application. */
+  beforeServing(): Promise<void>;
+  nowUnixMs(): UnixMs;
+  onEvent(event: ServiceEvent): void;
+};
+
+/** How long a freeze may take before the fence counts as incomplete; no reply leaves meanwhile. */
+const FREEZE_MS_MAX = 500;
+const KILL_MS_MAX = 3_000;
+
+/**
+ * A module's programs and its address on this node, as one thing: started and stopped by scripts,
+ * frozen by the fence, killed when another node leads. It decides nothing.
+ *
+ * The address comes before the first start script and leaves after the last stop script, so that
+ * clients are let in as early as possible and cut off as late as possible.
+ */
+export class Service {
+  readonly #options: ServiceOptions;
+  readonly #scripts: ModuleScripts;
+  readonly #lifeCycle: ModuleLifeCycle;
+  readonly #fence: ModuleFence;
+  readonly #addresses: readonly VirtualAddress[];
+  readonly checks: Checks;
+  #held: readonly HeldAddress[] = [];
+
+  constructor(options: ServiceOptions) {
+    this.#options = options;
+    const { config, containment, directories, mountPoints } = options;
+    const vars = config.user?.vars ?? [];
+    this.#scripts = new ModuleScripts({
+      user: config.user,
+      binDirectory: directories.bin,
+      logDirectory: directories.userVar,
+      environment: scriptEnvironment(options.moduleId, options.nodeId, directories, vars),
+      containment,
+    });
+    this.#fence = new ModuleFence({
+      containment,
+      mountPoints: () => mountPoints,
+      units: unitsOf(config),
+      systemd: openSystemd(),
+      sparedProcessIds: options.sparedProcessIds,
+    });
+    this.#addresses = virtualAddressPlans(config).map((plan) => new VirtualAddress(plan));
+    this.#lifeCycle = new ModuleLifeCycle({
+      scripts: this.#scripts,
+      // An agent that died took the mounts with it, so nothing of the application can be adopted.
+      initial: { state: "STOP", to: null },
+      hooks: {
+        before: (from, to) => this.#beforeMove(from, to),
+        after: (from, to) => this.#afterMove(from, to),
+      },
+      save: () => undefined,
+      onChange: (view) => this.#onChange(view),
+      onScript: (event) => options.onEvent({ kind: "script", event }),
+    });
+    this.checks = new Checks({
+      moduleId: options.moduleId,
+      config,
+      scripts: this.#scripts,
+      nowUnixMs: options.nowUnixMs,
+      onAction: (action, reason) => this.#onAction(action, reason),
+      onBlocked: (blocker) => options.onEvent({ kind: "blocked", blocker }),
+      onResource: (name, from, to, detail) =>
+        options.onEvent({ kind: "resource", name, from, to, detail }),
+    });
+  }
+
+  get view(): LifeCycleView {
+    return this.#lifeCycle.view;
+  }
+
+  /** The state reached last. */
+  get state(): ModuleState {
+    return this.#lifeCycle.state;
+  }
+
+  get heldAddresses(): readonly HeldAddress[] {
+    return this.#held;
+  }
+
+  get addresses(): readonly VirtualAddress[] {
+    return this.#addresses;
+  }
+
+  warnings(): readonly string[] {
+    return this.#fence.warnings();
+  }
+
+  /** Takes away what an earlier agent may have left: processes, addresses. */
+  async cleanUp(): Promise<void> {
+    await this.#releaseAddresses(true);
+    await this.#fence.kill(KILL_MS_MAX);
+    await this.#fence.thaw();
+  }
+
+  setTarget(target: ModuleState, action: ScriptAction): void {
+    this.#lifeCycle.setTarget(target, action);
+  }
+
+  restart(services: string | null): void {
+    this.#lifeCycle.restart(services);
+  }
+
+  async freeze(): Promise<void> {
+    this.checks.pause();
+    await this.#releaseAddresses(true);
+    this.#tell(await this.#fence.freeze(FREEZE_MS_MAX));
+  }
+
+  async thaw(): Promise<void> {
+    await this.#fence.thaw();
+    const { state, runsScripts } = this.#lifeCycle.view;
+    if (isServing(state)) this.#holdAddresses();
+    if (!runsScripts) this.checks.settledIn(state);
+  }
+
+  /** Ends everything of the module; the life cycle then goes to `target` by its stop scripts. */
+  async kill(target: "STOP" | "WAIT" | "SECOND"): Promise<void> {
+    await this.#releaseAddresses(true);
+    const killed = await this.#lifeCycle.killedBy(target, () => this.#fence.kill(KILL_MS_MAX));
+    await this.#fence.thaw();
+    this.#tell(killed);
+  }
+
+  /** The control plane did not see the address here: put it on again, and tell the neighbours. */
+  async announce(): Promise<{ outcome: "done" | "refused"; text: string }> {
+    if (!isServing(this.#lifeCycle.view.state)) {
+      return { outcome: "refused", text: "this node does not serve" };
+    }
+    this.#holdAddresses();
+    return { outcome: "done", text: "the address is announced" };
+  }
+
+  /** The control plane saw the address here though another node leads. */
+  async withdraw(): Promise<{ outcome: "done" | "refused"; text: string }> {
+    if (isServing(this.#lifeCycle.view.state)) {
+      return { outcome: "refused", text: "this node serves" };
+    }
+    await this.#releaseAddresses(true);
+    return { outcome: "done", text: "the address is off" };
+  }
+
+  close(): void {
+    this.checks.close();
+    this.#scripts.close();
+  }
+
+  async #beforeMove(from: ModuleState, to: ModuleState): Promise<void> {
+    this.checks.moving(from, to);
+    if (!isServing(to) || isServing(from)) return;
+    await this.#options.beforeServing();
+    this.#holdAddresses();
+  }
+
+  async #afterMove(from: ModuleState, to: ModuleState): Promise<void> {
+    if (isServing(from) && !isServing(to)) await this.#releaseAddresses(false);
+  }
+
+  #onChange(view: LifeCycleView): void {
+    this.#options.onEvent({ kind: "changed", view });
+    if (!view.runsScripts && view.state === view.target) {
+      this.checks.settledIn(view.state);
+      this.#options.onEvent({ kind: "arrived", state: view.state });
+    }
+  }
+
+  #onAction(action: CheckingAction, reason: string): void {
+    switch (action.kind) {
+      case "restart":
+        this.#options.onEvent({ kind: "acted", action: "restart", reason });
+        this.checks.restarting();
+        this.#lifeCycle.restart(action.services);
+        return;
+      case "stopstart":
+      case "stop":
+      case "swap":
+        this.#options.onEvent({ kind: "asked", action: action.kind, reason });
+        return;
+      case "wait":
+        // The blocker was told already: the protocol gives the role away and leads to WAIT.
+        this.#options.onEvent({ kind: "acted", action: "wait", reason });
+        return;
+      case "handler":
+        this.#runHandler(action.executable, reason);
+        return;
+      case "wakeup":
+        return;
+      default:
+        assertNever(action);
+    }
+  }
+
+  /** A module's own answer to a missing process: exit code 0 says that all is well again. */
+  #runHandler(executable: string, reason: string): void {
+    this.#options.onEvent({ kind: "acted", action: executable, reason });
+    const running = this.#scripts.run({ script: executable, arguments: [], kind: "other" });
+    void running.done.then((outcome) => {
+      const isWell = outcome.kind === "exited" && outcome.code === 0;
+      if (isWell) this.checks.settledIn(this.#lifeCycle.view.state);
+      else
+        this.#options.onEvent({
+          kind: "asked",
+          action: "stopstart",
+          reason: `${executable} failed`,
+        });
+    });
+  }
+
+  #holdAddresses(): void {
+    const held: HeldAddress[] = [];
+    for (const address of this.#addresses) {
+      const done = address.hold();
+      if (done.ok) {
+        held.push(done.value);
+        this.#options.onEvent({ kind: "addressHeld", held: done.value });
+      } else {
+        this.#options.onEvent({ kind: "problem", text: `virtual address: ${done.error}` });
+      }
+    }
+    this.#held = held;
+  }
+
+  async #releaseAddresses(isUrgent: boolean): Promise<void> {
+    const was = this.#held;
+    this.#held = [];
+    for (const address of this.#addresses) {
+      const done = await address.release(isUrgent);
+      if (!done.ok) {
+        this.#options.onEvent({ kind: "problem", text: `virtual address: ${done.error}` });
+      }
+    }
+    for (const { address } of was) {
+      this.#options.onEvent({ kind: "addressReleased", address });
+    }
+  }
+
+  #tell(report: { readonly isComplete: boolean; readonly problems: readonly string[] }): void {
+    for (const text of report.problems) this.#options.onEvent({ kind: "problem", text });
+  }
+}
