@@ -38,8 +38,7 @@ export function judgeMembership(service: TypedElement, judging: Judging): void {
 function judgeHeart(heart: TypedElement, isReplicating: boolean, { problems }: Judging): void {
   const { name, ident } = HEARTBEAT.attributes;
   const heartbeats = heart.childrenOf(HEARTBEAT);
-  judgeUnique(heartbeats, name, problems);
-  const idents = new Set<string>();
+  const [lans, idents] = [new Set<string>(), new Set<string>()];
   for (const heartbeat of heartbeats) {
     const hasServers = heartbeat.childrenOf(HEARTBEAT_SERVER).length > 0;
     if (heartbeat.has(name) && hasServers) {
@@ -51,9 +50,14 @@ function judgeHeart(heart: TypedElement, isReplicating: boolean, { problems }: J
     if (!heartbeat.isSound(ident) || !heartbeat.isSound(name)) continue;
     const resource = heartbeat.read(ident) ?? heartbeat.read(name);
     if (resource === null) continue;
-    if (idents.has(resource)) {
+    const lan = heartbeat.read(name);
+    if (lan !== null && lans.has(lan)) {
+      const message = `another <heartbeat> has name ${quote(lan)} already`;
+      problems.error(heartbeat.offsetOf(name), message);
+    } else if (idents.has(resource)) {
       problems.error(heartbeat.offset, `another <heartbeat> is ${quote(resource)} already`);
     }
+    if (lan !== null) lans.add(lan);
     idents.add(resource);
     if (resource === "flow" && !isReplicating) {
       const message = '"flow" marks the network of replication, and the module has no <rfs>';
