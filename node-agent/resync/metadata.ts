@@ -71,25 +71,35 @@ export const isSameTime = (a: Meta["mtime"], b: Meta["mtime"]): boolean =>
  * Makes owner, permissions, extended attributes and mtime of `fd` (O_PATH or not; `stat` is its
  * present state) equal to `meta`. The order is the kernel's: chown clears suid bits and
  * capabilities, setting an ACL changes the group's permissions, and all of it follows the content,
- * whose writing clears capabilities and moves mtime. Returns whether anything had to change.
+ * whose writing clears capabilities and moves mtime. Returns whether anything had to change;
+ * `changing` is called before each change.
  */
-export function makeEqual(fd: number, stat: Stat, meta: Meta, place: ResyncPlace): boolean {
+export function makeEqual(
+  fd: number,
+  stat: Stat,
+  meta: Meta,
+  place: ResyncPlace,
+  changing: () => void,
+): boolean {
   let changed = false;
   const [mode, mtime] = [stat.mode & PERMISSIONS, stat.mtime];
   const chowned = stat.uid !== meta.uid || stat.gid !== meta.gid;
   if (chowned) {
+    changing();
     const flags = file.AT_EMPTY_PATH;
     check(file.fchownat(fd, file.EMPTY_PATH, meta.uid, meta.gid, flags), "chown", place);
     changed = true;
   }
-  const xattrsChanged = makeXattrsEqual(fd, meta.xattrs, place);
+  const xattrsChanged = makeXattrsEqual(fd, meta.xattrs, place, changing);
   const isSymlink = (meta.mode & file.S_IFMT) === file.S_IFLNK;
   // After chown or a change of ACL the bits are no longer what `stat` says.
   if (!isSymlink && (chowned || xattrsChanged || mode !== (meta.mode & PERMISSIONS))) {
+    changing();
     check(file.chmod(file.descriptorPath(fd), meta.mode & PERMISSIONS), "chmod", place);
     changed = true;
   }
   if (!isSameTime(mtime, meta.mtime)) {
+    changing();
     setMtime(fd, meta.mtime, place);
     changed = true;
   }
@@ -102,18 +112,25 @@ export function setMtime(fd: number, mtime: Meta["mtime"], place: ResyncPlace): 
   check(file.utimensat(file.AT_FDCWD, file.descriptorPath(fd), times, 0), "utimensat", place);
 }
 
-function makeXattrsEqual(fd: number, wanted: readonly Xattr[], place: ResyncPlace): boolean {
+function makeXattrsEqual(
+  fd: number,
+  wanted: readonly Xattr[],
+  place: ResyncPlace,
+  changing: () => void,
+): boolean {
   const present = xattrsOf(fd, place);
   if (present.length === 0 && wanted.length === 0) return false;
   let changed = false;
   for (const { name } of present) {
     if (wanted.some((other) => Buffer.compare(other.name, name) === 0)) continue;
+    changing();
     check(file.removexattr(file.descriptorPath(fd), withNul(name)), "removexattr", place);
     changed = true;
   }
   for (const { name, value: bytes } of wanted) {
     const old = present.find((other) => Buffer.compare(other.name, name) === 0);
     if (old !== undefined && Buffer.compare(old.value, bytes) === 0) continue;
+    changing();
     const path = file.descriptorPath(fd);
     check(file.setxattr(path, withNul(name), bytes, bytes.length, 0), "setxattr", place);
     changed = true;

@@ -129,8 +129,10 @@ export class Outbox {
     const sinceMs = clock.nowMs();
     for (;;) {
       this.#stopIfCancelled();
-      const record = progress.whileWaiting("target", () => channel.receive(POLL_MS));
+      const record = channel.receive(POLL_MS);
+      progress.waitsFor = record === null ? "target" : null;
       if (record !== null) return answerIn(record);
+      progress.tick();
       if (clock.nowMs() - sinceMs > patienceMs) throw new Stop({ kind: "timedOut" });
     }
   }

@@ -12,7 +12,7 @@
  * and the core goes on. If the set does not shrink, writers are slowed; after `PASSES_MAX` passes
  * the run fails, so it never goes on for ever.
  *
- * Comparison (walk.ts, apply-listing.ts, apply-file.ts). The source sends a directory's entries
+ * Comparison (source-walk.ts, source-file.ts, apply-list.ts, apply-content.ts). The source sends a directory's entries
  * with their whole metadata; small files with a hash of their content, bigger ones by hashes of
  * blocks, holes as holes. Equal size and mtime are not trusted. The target fixes by itself what
  * needs no content, and answers with one bit per entry or block: "send me this". So an equal tree
@@ -180,7 +180,10 @@ export type ResyncTargetOptions = {
    */
   readonly setAside: string | null;
   readonly isCancelled: () => boolean;
-  /** The last pass has been applied: what comes now is the live stream's. @default nothing */
+  /**
+   * The last pass has been applied, and the primary has opened the live stream: it may be applied
+   * from now on, while what came before is brought to stable storage. @default nothing
+   */
   readonly applied?: () => void;
 };
 

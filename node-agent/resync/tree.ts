@@ -141,10 +141,14 @@ export class Tree {
     }
   }
 
-  /** Runs `use` with a descriptor of `path` and closes it; what `use` returned, or -errno. */
-  with<T>(path: Uint8Array, flags: number, use: (fd: number) => T): T | number {
+  /**
+   * What `use` returns for a descriptor of `path`, which is then closed; null when there is nothing
+   * of that name (any more). Throws `FileFailure` when it is there and cannot be opened.
+   */
+  with<T>(path: Uint8Array, flags: number, use: (fd: number) => T): T | null {
     const fd = this.open(path, flags);
-    if (fd < 0) return fd;
+    if (isGone(fd)) return null;
+    check(fd, "open", this.place(path));
     try {
       return use(fd);
     } finally {

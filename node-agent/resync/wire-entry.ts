@@ -80,7 +80,8 @@ export function readEntry(reader: RecordReader): Entry {
   const hash = (flags & HAS_HASH) === 0 ? null : reader.raw(HASH_BYTES);
   const linkTo = (flags & HAS_LINK) === 0 ? null : reader.bytes(LINK_PATH_BYTES_MAX);
   const target = (flags & HAS_TARGET) === 0 ? null : reader.bytes(SYMLINK_BYTES_MAX);
-  if (linkTo?.includes(0) || target?.includes(0)) throw new Malformed("a path with a NUL");
+  const isLinkSound = linkTo === null || (linkTo.length > 0 && isRelativePath(linkTo));
+  if (!isLinkSound || target?.includes(0)) throw new Malformed("a path that is none");
   return { name, meta, linkCount, group, linkTo, hash, target };
 }
 
@@ -119,7 +120,26 @@ export function readMeta(reader: RecordReader): Meta {
 const [DOT, SLASH] = [46, 47];
 
 /** One path component that leads to an entry of the directory: not `.`, `..`, or a path. */
-function isName(name: Uint8Array): boolean {
-  if (name.length === 0 || name.includes(0) || name.includes(SLASH)) return false;
-  return !(name[0] === DOT && (name.length === 1 || (name.length === 2 && name[1] === DOT)));
+export function isName(name: Uint8Array): boolean {
+  return !name.includes(SLASH) && isRelativePath(name) && name.length > 0;
+}
+
+/**
+ * Names joined by single slashes, none of them `.` or `..`; or empty, for the root. The kernel
+ * would keep another path beneath the root too, but not out of what is local to this node.
+ */
+export function isRelativePath(path: Uint8Array): boolean {
+  if (path.length === 0) return true;
+  if (path.includes(0)) return false;
+  for (let start = 0; start <= path.length; ) {
+    const slash = path.indexOf(SLASH, start);
+    const end = slash < 0 ? path.length : slash;
+    const length = end - start;
+    if (length === 0 || length > NAME_BYTES_MAX) return false;
+    if (path[start] === DOT && (length === 1 || (length === 2 && path[start + 1] === DOT))) {
+      return false;
+    }
+    start = end + 1;
+  }
+  return true;
 }

@@ -11,7 +11,15 @@ import { assertNever } from "#model/shared/assert.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 import { Malformed, RecordReader, type RecordWriter } from "./wire-bytes.ts";
 import type { Entry, Meta } from "./wire-entry.ts";
-import { HASH_BYTES, readEntry, readMeta, writeEntry, writeMeta } from "./wire-entry.ts";
+import {
+  HASH_BYTES,
+  isName,
+  isRelativePath,
+  readEntry,
+  readMeta,
+  writeEntry,
+  writeMeta,
+} from "./wire-entry.ts";
 
 export const PROTOCOL_VERSION = 1;
 /** Content is hashed and sent in blocks of this size; files up to it are "small". */
@@ -19,16 +27,15 @@ export const BLOCK_BYTES = 128 * 1024;
 /** Relative paths beyond this are refused: 16 times what one system call takes (PATH_MAX). */
 export const PATH_BYTES_MAX = 64 * 1024;
 export const LIST_ENTRIES_MAX = 512;
+export const NAMES_MAX = 4096;
 export const RANGES_MAX = 256;
 
 /** How the target compares the regular files of a `list`. */
 export const COMPARE = {
   /** Small files by hash; bigger ones follow in `ranges`. */
   content: 0,
-  /** Only names and types: content is known to be equal unless the size says otherwise. */
-  names: 1,
-  /** The entry exists and is of this type; the source knows which parts to compare. */
-  existence: 2,
+  /** The entry exists and is of this type; `ranges` or `fileEnd` follow in any case. */
+  existence: 1,
 } as const;
 export type Compare = (typeof COMPARE)[keyof typeof COMPARE];
 
@@ -43,6 +50,8 @@ export type RangeItem = {
   readonly hash: Uint8Array | null;
 };
 
+export type TypedName = { readonly type: number; readonly name: Uint8Array };
+
 type Place = { readonly tree: number; readonly path: Uint8Array };
 
 export type SourceMessage =
@@ -54,6 +63,13 @@ export type SourceMessage =
       readonly ends: boolean;
       readonly compare: Compare;
       readonly entries: readonly Entry[];
+    })
+  /** Like a `list`, but of names and types only (`mode >> 12`): which are not there like this? */
+  | (Place & {
+      readonly kind: "names";
+      readonly begins: boolean;
+      readonly ends: boolean;
+      readonly names: readonly TypedName[];
     })
   | (Place & { readonly kind: "ranges"; readonly items: readonly RangeItem[] })
   | (Place & { readonly kind: "data"; readonly offsetBytes: number; readonly bytes: Uint8Array })
@@ -78,6 +94,7 @@ export type Message = SourceMessage | TargetMessage;
 const KINDS = [
   "hello",
   "list",
+  "names",
   "ranges",
   "data",
   "fileEnd",
@@ -111,6 +128,15 @@ export function writeMessage(writer: RecordWriter, message: Message): void {
       writer.u8(message.compare);
       writer.u16(message.entries.length);
       for (const entry of message.entries) writeEntry(writer, entry);
+      return;
+    case "names":
+      writer.u8((message.begins ? 1 : 0) | (message.ends ? 2 : 0));
+      writer.u16(message.names.length);
+      for (const { type, name } of message.names) {
+        writer.u8(type);
+        writer.u8(name.length);
+        writer.raw(name);
+      }
       return;
     case "ranges":
       writer.u16(message.items.length);
@@ -167,7 +193,8 @@ function readMessage(reader: RecordReader): Message {
     case "welcome":
       return { kind, version: reader.u16(), trees: reader.u8() };
     case "list":
-      return readList(reader);
+    case "names":
+      return readList(reader, kind);
     case "ranges": {
       const place = readPlace(reader);
       const items = readMany(reader, RANGES_MAX, readItem);
@@ -182,7 +209,7 @@ function readMessage(reader: RecordReader): Message {
       return { kind, ...readPlace(reader), meta: readMeta(reader) };
     case "answer": {
       const isMissing = reader.u8() === 1;
-      return { kind, isMissing, verdicts: reader.bytes(LIST_ENTRIES_MAX) };
+      return { kind, isMissing, verdicts: reader.bytes(NAMES_MAX) };
     }
     case "passDone":
       return { kind, dropped: reader.u32() };
@@ -203,17 +230,28 @@ function readMessage(reader: RecordReader): Message {
   }
 }
 
-function readList(reader: RecordReader): SourceMessage {
+function readList(reader: RecordReader, kind: "list" | "names"): SourceMessage {
   const place = readPlace(reader);
   const flags = reader.u8();
-  const compare = reader.u8();
   if (flags > 3) throw new Malformed("unknown list flags");
-  if (compare !== COMPARE.content && compare !== COMPARE.names && compare !== COMPARE.existence) {
+  const [begins, ends] = [(flags & 1) !== 0, (flags & 2) !== 0];
+  if (kind === "names") {
+    const names = readMany(reader, NAMES_MAX, readTypedName);
+    return { kind, ...place, begins, ends, names };
+  }
+  const compare = reader.u8();
+  if (compare !== COMPARE.content && compare !== COMPARE.existence) {
     throw new Malformed("an unknown way to compare");
   }
-  const entries = readMany(reader, LIST_ENTRIES_MAX, (from) => readEntry(from));
-  const [begins, ends] = [(flags & 1) !== 0, (flags & 2) !== 0];
-  return { kind: "list", ...place, begins, ends, compare, entries };
+  const entries = readMany(reader, LIST_ENTRIES_MAX, readEntry);
+  return { kind, ...place, begins, ends, compare, entries };
+}
+
+function readTypedName(reader: RecordReader): TypedName {
+  const type = reader.u8();
+  const name = reader.raw(reader.u8());
+  if (!isName(name)) throw new Malformed("a name that is none");
+  return { type, name };
 }
 
 function readMany<T>(reader: RecordReader, countMax: number, read: (from: RecordReader) => T): T[] {
@@ -225,8 +263,7 @@ function readMany<T>(reader: RecordReader, countMax: number, read: (from: Record
 function readPlace(reader: RecordReader): Place {
   const tree = reader.u8();
   const path = reader.bytes(PATH_BYTES_MAX);
-  // A NUL would cut the path short on its way into a system call.
-  if (path.includes(0)) throw new Malformed("a path with a NUL");
+  if (!isRelativePath(path)) throw new Malformed("a path that is none");
   return { tree, path };
 }
 

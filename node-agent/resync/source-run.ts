@@ -1,0 +1,158 @@
+/** What the parts of the source share during one run, and how it reads one entry. */
+import { hash } from "node:crypto";
+import { DirtySet } from "#model/replication/dirty-set.ts";
+import { ERRNO } from "../adapters/linux/errno.ts";
+import * as file from "../adapters/linux/file.ts";
+import { withNul } from "../adapters/linux/library.ts";
+import { Stat } from "../adapters/linux/stat.ts";
+import { readAt } from "./content.ts";
+import { type LinkGroup, Links } from "./links.ts";
+import { metaOf, symlinkTarget } from "./metadata.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Progress } from "./progress.ts";
+import { check, isGone, joinPath, OPEN_ENTRY, OPEN_TO_READ, type Tree } from "./tree.ts";
+import { BLOCK_BYTES } from "./wire.ts";
+import type { Entry } from "./wire-entry.ts";
+
+/** How the source will send a regular file's content, should the target want it. */
+export type Content = "none" | "small" | "ranged";
+
+export type SourceEntry = {
+  readonly entry: Entry;
+  readonly path: Uint8Array;
+  readonly content: Content;
+  readonly group: LinkGroup | null;
+  /** Bytes read to hash it. */
+  readonly readBytes: number;
+};
+
+/** A file whose content is compared (or, when `isEmpty`, just sent) after its entry was answered. */
+export type PendingFile = {
+  readonly tree: Tree;
+  readonly path: Uint8Array;
+  /** Null: all of it. */
+  readonly ranges: readonly { readonly startBytes: number; readonly endBytes: number }[] | null;
+  readonly isEmpty: boolean;
+};
+
+export type PlacedPath = { readonly tree: Tree; readonly path: Uint8Array };
+
+export class SourceRun {
+  readonly trees: readonly Tree[];
+  readonly outbox: Outbox;
+  readonly progress: Progress;
+  readonly links = new Links();
+  /** Found out too late in this pass: for the next one. */
+  readonly again = new DirtySet();
+  /** Work that answers brought up. Bounded by the questions under way, so it is done soon. */
+  readonly files: PendingFile[] = [];
+  readonly strangers: PlacedPath[] = [];
+  /** Groups whose other names must be linked anew in this pass. */
+  readonly regroup = new Set<LinkGroup>();
+  /** Open while questions about them are under way. */
+  readonly openFds = new Set<number>();
+  /** This pass visits every name. */
+  isWholePass = true;
+
+  constructor(trees: readonly Tree[], outbox: Outbox, progress: Progress) {
+    this.trees = trees;
+    this.outbox = outbox;
+    this.progress = progress;
+  }
+
+  closeAll(): void {
+    for (const fd of this.openFds) file.close(fd);
+    this.openFds.clear();
+  }
+}
+
+const stat = new Stat();
+const block = new Uint8Array(BLOCK_BYTES);
+
+/**
+ * One entry of the directory `directoryFd`, or null when it has gone. With `comparesContent`, a
+ * small file's content is read and hashed.
+ */
+export function readEntry(
+  run: SourceRun,
+  directory: PlacedPath,
+  directoryFd: number,
+  name: Uint8Array,
+  comparesContent: boolean,
+): SourceEntry | null {
+  const { tree } = directory;
+  const path = joinPath(directory.path, name);
+  const place = { tree: tree.index, path };
+  const nameNul = withNul(name);
+  const fd = file.openat(directoryFd, nameNul, OPEN_ENTRY, 0);
+  if (isGone(fd)) return null;
+  check(fd, "openat", place);
+  try {
+    check(stat.of(fd), "statx", place);
+    const { type, linkCount, inodeKey } = stat;
+    const isSharing = type !== file.S_IFDIR && linkCount > 1;
+    const group = isSharing ? run.links.visit(tree.index, inodeKey, linkCount, path) : null;
+    const linkTo = group === null || group.leader === path ? null : group.leader;
+    let content = contentOf(stat);
+    // A further name of a file that is compared already. If it is not, because only the attributes
+    // of its leader were looked at in this pass, it is compared through this name, by ranges.
+    if (linkTo !== null && content !== "none") content = group?.isCompared ? "none" : "ranged";
+    if (group !== null && comparesContent) group.isCompared = true;
+    const meta = metaOf(fd, stat, place);
+    const target = type === file.S_IFLNK ? symlinkTarget(fd, place) : null;
+    const isHashed = comparesContent && content === "small";
+    const read = isHashed ? readSmall(directoryFd, nameNul, meta.sizeBytes, place) : null;
+    // Changed while we read it: its report is in the dirty set, or will be.
+    const digest = read === null ? null : hash("sha256", read, "buffer");
+    const entry: Entry = {
+      // The caller's `name` is a view into a buffer that is soon filled anew.
+      name: path.subarray(path.length - name.length),
+      meta,
+      linkCount,
+      group: group?.id ?? 0,
+      linkTo,
+      hash: digest,
+      target,
+    };
+    return { entry, path, content, group, readBytes: read?.length ?? 0 };
+  } finally {
+    file.close(fd);
+  }
+}
+
+/** Small files go whole; big and sparse ones by ranges, so that holes stay holes. */
+export function contentOf(of: Stat): Content {
+  if (of.type !== file.S_IFREG || of.sizeBytes === 0) return "none";
+  const isSparse = of.blocks * 512 < of.sizeBytes;
+  return of.sizeBytes > BLOCK_BYTES || isSparse ? "ranged" : "small";
+}
+
+/** The content of a small file (a shared buffer), or null when it is no longer that. */
+function readSmall(
+  directoryFd: number,
+  name: Uint8Array,
+  sizeBytes: number,
+  place: { readonly tree: number; readonly path: Uint8Array },
+): Uint8Array | null {
+  const fd = file.openat(directoryFd, name, OPEN_TO_READ, 0);
+  if (isGone(fd) || fd === -ERRNO.ENXIO) return null;
+  check(fd, "open", place);
+  try {
+    return block.subarray(0, readAt(fd, block.subarray(0, sizeBytes), 0, place));
+  } finally {
+    file.close(fd);
+  }
+}
+
+/** Opens a regular file beneath its tree to read it; its stat is in `into`. Null when it has gone. */
+export function openRegular(tree: Tree, path: Uint8Array, into: Stat): number | null {
+  const place = { tree: tree.index, path };
+  const fd = tree.open(path, OPEN_TO_READ);
+  if (isGone(fd) || fd === -ERRNO.ENXIO) return null;
+  check(fd, "open", place);
+  const stated = into.of(fd);
+  if (stated === 0 && into.type === file.S_IFREG) return fd;
+  file.close(fd);
+  check(stated, "statx", place);
+  return null;
+}

@@ -1,0 +1,162 @@
+/** The secondary's side of a resync: answers questions in order, applies what it is sent. */
+import { ok, type Result } from "#model/shared/result.ts";
+import * as file from "../adapters/linux/file.ts";
+import {
+  applyData,
+  applyDirectoryEnd,
+  applyFileEnd,
+  applyRanges,
+  applyRemove,
+} from "./apply-content.ts";
+import { applyList } from "./apply-list.ts";
+import { Aside } from "./aside.ts";
+import {
+  ChannelClosed,
+  RECORD_BYTES_MAX,
+  type ResyncError,
+  type ResyncTargetOptions,
+  type ResyncTargetSummary,
+  type RunResyncTarget,
+} from "./resync.ts";
+import { outcomeOf, Stop } from "./stop.ts";
+import { TargetRun } from "./target-run.ts";
+import { check, FileFailure, Tree } from "./tree.ts";
+import type { Message } from "./wire.ts";
+import { decodeRecord, PROTOCOL_VERSION, type TargetMessage, writeMessage } from "./wire.ts";
+import { RecordWriter } from "./wire-bytes.ts";
+
+const POLL_MS = 200;
+/** The source may count millions of files, or wait for its bandwidth; a dead link closes sooner. */
+const SILENT_POLLS_MAX = (30 * 60_000) / POLL_MS;
+
+/** See `RunResyncTarget`. */
+export const runResyncTarget: RunResyncTarget = (options) => {
+  const trees = options.trees.map((tree, index) => new Tree(index, tree));
+  const aside = options.setAside === null ? null : new Aside(options.setAside);
+  const run = new TargetRun(trees, options.marker, aside);
+  try {
+    return outcomeOf("targetFault", () => new TargetLoop(options, run, aside).run());
+  } finally {
+    run.closeListing();
+    run.closeContent();
+    aside?.closeAll();
+    options.channel.close();
+  }
+};
+
+class TargetLoop {
+  readonly #options: ResyncTargetOptions;
+  readonly #run: TargetRun;
+  readonly #aside: Aside | null;
+  readonly #writer = new RecordWriter(RECORD_BYTES_MAX);
+  #isFinished = false;
+
+  constructor(options: ResyncTargetOptions, run: TargetRun, aside: Aside | null) {
+    this.#options = options;
+    this.#run = run;
+    this.#aside = aside;
+  }
+
+  run(): Result<ResyncTargetSummary, ResyncError> {
+    while (!this.#isFinished) {
+      const decoded = decodeRecord(this.#receive());
+      if (!decoded.ok) throw malformed(decoded.error);
+      for (const message of decoded.value) this.#handle(message);
+    }
+    const { filesChanged, entriesRemoved } = this.#run;
+    return ok({ filesChanged, entriesRemoved, entriesSetAside: this.#aside?.entries ?? 0 });
+  }
+
+  #receive(): Uint8Array {
+    for (let silent = 0; silent < SILENT_POLLS_MAX; silent += 1) {
+      if (this.#options.isCancelled()) throw new Stop({ kind: "cancelled" });
+      const record = this.#options.channel.receive(POLL_MS);
+      if (record !== null) return record;
+    }
+    throw new Stop({ kind: "timedOut" });
+  }
+
+  #handle(message: Message): void {
+    try {
+      this.#apply(message);
+    } catch (thrown) {
+      if (thrown instanceof FileFailure) this.#report(thrown);
+      throw thrown;
+    }
+  }
+
+  /** Tells the source why; what matters is the failure itself, so a closed link changes nothing. */
+  #report({ errno, operation, place }: FileFailure): void {
+    try {
+      this.#send({ kind: "fault", errno, operation, ...place });
+    } catch (thrown) {
+      if (!(thrown instanceof ChannelClosed)) throw thrown;
+    }
+  }
+
+  #apply(message: Message): void {
+    const run = this.#run;
+    switch (message.kind) {
+      case "hello":
+        this.#send({ kind: "welcome", version: PROTOCOL_VERSION, trees: run.trees.length });
+        return;
+      case "list":
+      case "names":
+        this.#answer(applyList(run, this.#tree(message.tree), message));
+        return;
+      case "ranges":
+        this.#answer(applyRanges(run, this.#tree(message.tree), message.path, message.items));
+        return;
+      case "data":
+        applyData(run, this.#tree(message.tree), message);
+        return;
+      case "fileEnd":
+        applyFileEnd(run, this.#tree(message.tree), message);
+        return;
+      case "directoryEnd":
+        applyDirectoryEnd(run, this.#tree(message.tree), message);
+        return;
+      case "remove":
+        if (message.path.length === 0) throw malformed("the root itself");
+        applyRemove(run, this.#tree(message.tree), message.path);
+        return;
+      case "passEnd":
+        this.#send({ kind: "passDone", dropped: run.endPass() });
+        return;
+      case "finish":
+        this.#finish();
+        return;
+      default:
+        throw malformed("an answer from the source");
+    }
+  }
+
+  /** Only what is on stable storage is complete: then a power cut cannot make it half-written. */
+  #finish(): void {
+    this.#options.applied?.();
+    for (const tree of this.#run.trees) {
+      check(file.syncfs(tree.rootFd), "syncfs", tree.place(new Uint8Array()));
+    }
+    this.#run.markComplete();
+    this.#send({ kind: "finished" });
+    this.#isFinished = true;
+  }
+
+  #answer(verdicts: Uint8Array | null): void {
+    const isMissing = verdicts === null;
+    this.#send({ kind: "answer", isMissing, verdicts: verdicts ?? new Uint8Array() });
+  }
+
+  #send(message: TargetMessage): void {
+    writeMessage(this.#writer, message);
+    this.#options.channel.send(this.#writer.take());
+  }
+
+  #tree(index: number): Tree {
+    const tree = this.#run.trees[index];
+    if (tree === undefined) throw malformed("a tree that is not there");
+    return tree;
+  }
+}
+
+const malformed = (detail: string): Stop => new Stop({ kind: "malformed", detail });
