@@ -5,6 +5,7 @@
  * before every step. After a move it looks again at 5, 15, 60 and 180 s: a hung older call to a
  * cloud may land late and put the address back.
  */
+import type { ModuleReport } from "#model/contract/report.ts";
 import { type AddressView, AddressView as AddressViewSchema } from "#model/contract/snapshot.ts";
 import type { Arbiter } from "../arbiter/step.ts";
 import type { ControlPlane } from "../clusters/control-plane.ts";
@@ -37,6 +38,8 @@ export class Reconciler {
   readonly #queues = new Map<string, ClusterQueue>();
   readonly #timers = new Map<string, Timer[]>();
   readonly #failures = new Map<string, number>();
+  /** What each node last said about each module's address, to notice when it says otherwise. */
+  readonly #heard = new Map<string, string>();
   #isClosed = false;
 
   constructor(parts: ReconcilerParts) {
@@ -50,6 +53,16 @@ export class Reconciler {
     this.#queues.set(clusterId, queue);
     queue.waiting.add(moduleId);
     if (!queue.isBusy) void this.#work(clusterId, queue);
+  }
+
+  /** A node's report that differs from its last one in what concerns the address is worth a look. */
+  hear(clusterId: string, nodeId: string, report: ModuleReport): void {
+    const vips = report.vips.map((vip) => `${vip.address} ${vip.present}`);
+    const said = [report.state, report.quorum?.epoch, report.quorum?.fenced, ...vips].join();
+    const key = `${clusterId}/${nodeId}/${report.moduleId}`;
+    if (this.#heard.get(key) === said) return;
+    this.#heard.set(key, said);
+    this.ask(clusterId, report.moduleId);
   }
 
   /** Looks at every module of a cluster: the backstop for whatever nobody told. */
