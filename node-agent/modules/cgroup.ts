@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { err, ok, type Result } from "#model/shared/result.ts";
 import type { Containment, ContainmentOutcome } from "./containment.ts";
@@ -50,15 +51,40 @@ export function openCgroup(
   instance: string,
   moduleId: string,
 ): Result<Containment, string> {
-  const path = `${base}/mirrorfarm/${instance}/${moduleId}`;
+  const levels = ["mirrorfarm", instance, moduleId];
+  const path = `${base}/${levels.join("/")}`;
   try {
-    mkdirSync(path, { recursive: true });
+    makeDirectories(base, levels);
     // Writing an empty state back tells now, not at the first failure, whether we may.
     writeFileSync(`${path}/cgroup.freeze`, readFileSync(`${path}/cgroup.freeze`, "utf8").trim());
   } catch (cause) {
     return err(`cannot make cgroup ${path}: ${cause instanceof Error ? cause.message : cause}`);
   }
   return ok(new Cgroup(path));
+}
+
+const ATTEMPTS_MAX = 5;
+
+/**
+ * Level by level: Node's recursive mkdir never returns where the kernel answers ENOENT although
+ * the parent is there, as in /proc. And another agent on this kernel may remove a shared parent,
+ * empty at that moment, beside us: then from the top again.
+ */
+function makeDirectories(base: string, levels: readonly string[]): void {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      for (const depth of levels.keys()) {
+        makeDirectory(`${base}/${levels.slice(0, depth + 1).join("/")}`);
+      }
+      return;
+    } catch (cause) {
+      if (attempt === ATTEMPTS_MAX) throw cause;
+    }
+  }
+}
+
+function makeDirectory(path: string): void {
+  if (!existsSync(path)) mkdirSync(path);
 }
 
 class Cgroup implements Containment {
@@ -80,7 +106,11 @@ class Cgroup implements Containment {
 
   processIds(): readonly number[] {
     const text = this.#read("cgroup.procs");
-    return text.split("\n").filter(Boolean).map(Number);
+    // 0 stands for a process of another pid namespace; to signal 0 would be to signal ourselves.
+    return text
+      .split("\n")
+      .map(Number)
+      .filter((id) => id > 0);
   }
 
   isEmpty(): boolean {
@@ -113,9 +143,10 @@ class Cgroup implements Containment {
 
   remove(): void {
     try {
-      rmdirSync(this.cgroupPath);
+      // The module's, the node's and ours, as long as each is empty.
+      for (const levels of [0, 1, 2]) rmdirSync(resolve(this.cgroupPath, "../".repeat(levels)));
     } catch {
-      // It still has processes, or it has gone: either way there is nothing to forget.
+      // It still has processes or other children, or it has gone: then there is nothing to forget.
     }
   }
 

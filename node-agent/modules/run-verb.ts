@@ -11,8 +11,8 @@ export type VerbPorts = {
   ask(action: WantedAction, reason: string, isAutomatic: boolean): void;
 };
 
-const done: VerbAnswer = { exitCode: 0, output: "" };
-const failed = (output: string): VerbAnswer => ({ exitCode: 1, output: `${output}\n` });
+const failed = (why: string): VerbAnswer => ({ exitCode: 1, output: "", error: `${why}\n` });
+const says = (exitCode: number, output = ""): VerbAnswer => ({ exitCode, output, error: "" });
 
 /** Does what a script asked for. */
 export function runVerb(
@@ -24,22 +24,22 @@ export function runVerb(
     case "printi":
     case "printe":
       ports.log(request.words.join(" "), request.verb === "printe");
-      return done;
+      return says(0);
     case "set":
       return setResource(runtime, request);
     case "get":
       return getResource(runtime, request);
     case "state": {
       const { state, status } = runtime.view;
-      return { exitCode: STATE_EXIT_CODES[state], output: `${state} ${status}\n` };
+      return says(STATE_EXIT_CODES[state], `${state} ${status}\n`);
     }
     case "incloop":
       return countedAnswer(runtime.checks.count("restart", request.identity ?? "incloop"));
     case "resetloop":
       runtime.checks.resetLoop();
-      return done;
+      return says(0);
     case "checkloop":
-      return { exitCode: runtime.checks.isLoopLimitReached() ? 1 : 0, output: "" };
+      return says(runtime.checks.isLoopLimitReached() ? 1 : 0);
     case "errd":
       return setErrdClass(runtime, request);
     default:
@@ -61,11 +61,11 @@ function act(
   if (counted?.isLimitPassed) ports.ask({ kind: "stop" }, counted.reason, true);
   else if (kind === "restart") runtime.lifeCycle.restart();
   else ports.ask({ kind }, counted?.reason ?? reason, identity !== null);
-  return done;
+  return says(0);
 }
 
 function countedAnswer(counted: { readonly isLimitPassed: boolean }): VerbAnswer {
-  return { exitCode: counted.isLimitPassed ? 1 : 0, output: "" };
+  return says(counted.isLimitPassed ? 1 : 0);
 }
 
 function setResource(runtime: ModuleRuntime, request: VerbRequest): VerbAnswer {
@@ -77,13 +77,13 @@ function setResource(runtime: ModuleRuntime, request: VerbRequest): VerbAnswer {
   }
   if (value !== "up" && value !== "down") return failed("set needs -v up or -v down");
   runtime.checks.set(resource, value === "up" ? up(detail) : down(detail));
-  return done;
+  return says(0);
 }
 
 function getResource(runtime: ModuleRuntime, { resource }: VerbRequest): VerbAnswer {
   if (resource === null) return failed("get needs -r CLASS.NAME");
   const state = runtime.checks.resources.get(resource)?.state ?? "init";
-  return { exitCode: 0, output: `${state}\n` };
+  return says(0, `${state}\n`);
 }
 
 function setErrdClass(runtime: ModuleRuntime, { words }: VerbRequest): VerbAnswer {
@@ -92,5 +92,5 @@ function setErrdClass(runtime: ModuleRuntime, { words }: VerbRequest): VerbAnswe
     return failed("errd needs enable CLASS or disable CLASS");
   }
   runtime.checkers.setClass(name, change === "enable");
-  return done;
+  return says(0);
 }

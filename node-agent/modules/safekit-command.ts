@@ -13,18 +13,23 @@ const parsed = parseVerb(argv, process.env["SAFEMODULE"] ?? null);
 if (parsed.ok) {
   finish(await send(socketPath, parsed.value));
 } else {
-  finish({ exitCode: 2, output: `safekit: ${parsed.error}\n` });
+  finish(failed(2, parsed.error));
 }
 
-function finish({ exitCode, output }: VerbAnswer): void {
-  (exitCode === 0 ? process.stdout : process.stderr).write(output);
+function finish({ exitCode, output, error }: VerbAnswer): void {
+  process.stdout.write(output);
+  process.stderr.write(error);
   process.exitCode = exitCode;
+}
+
+function failed(exitCode: number, why: string): VerbAnswer {
+  return { exitCode, output: "", error: `safekit: ${why}\n` };
 }
 
 async function send(socket: string, verb: VerbRequest): Promise<VerbAnswer> {
   return await new Promise((resolve) => {
     const away = (cause: string): void =>
-      resolve({ exitCode: UNREACHABLE, output: `safekit: no agent answers (${cause})\n` });
+      resolve(failed(UNREACHABLE, `no agent answers (${cause})`));
     const options = {
       socketPath: socket,
       path: verbPath(verb.moduleId),
@@ -46,15 +51,16 @@ async function send(socket: string, verb: VerbRequest): Promise<VerbAnswer> {
 }
 
 function readAnswer(status: number, text: string): VerbAnswer {
-  if (status !== 200) return { exitCode: 1, output: `safekit: ${text || status}\n` };
+  if (status !== 200) return failed(1, text || String(status));
   try {
     const answer: unknown = JSON.parse(text);
     if (typeof answer === "object" && answer !== null && "exitCode" in answer) {
       const output = "output" in answer ? String(answer.output) : "";
-      return { exitCode: Number(answer.exitCode), output };
+      const error = "error" in answer ? String(answer.error) : "";
+      return { exitCode: Number(answer.exitCode), output, error };
     }
   } catch {
     // Falls through to the same answer as a form that we do not know.
   }
-  return { exitCode: 1, output: "safekit: the agent's answer cannot be read\n" };
+  return failed(1, "the agent's answer cannot be read");
 }

@@ -17,8 +17,12 @@ export type VerbRequest = {
   readonly value: string | null;
 };
 
-/** What the command prints and exits with. */
-export type VerbAnswer = { readonly exitCode: number; readonly output: string };
+/** What the command prints, on which stream, and exits with. */
+export type VerbAnswer = {
+  readonly exitCode: number;
+  readonly output: string;
+  readonly error: string;
+};
 
 const VERBS = [
   "printi",
