@@ -59,6 +59,8 @@ export type NodeDisk = {
   readonly storeId: string | null;
   /** Who led before `primary`: for `defaultprim="lastprim"`. */
   readonly previousPrimary: NodeId | null;
+  /** The history that the files of this copy belong to; null = none of this module's. */
+  readonly copyHistoryId: string | null;
 };
 
 /** The part of a node's disk from which a witness that lost its memory rebuilds its record. */
@@ -103,6 +105,7 @@ export function freshDisk(
     longestPromiseMs: 0,
     storeId: null,
     previousPrimary: null,
+    copyHistoryId: null,
   };
 }
 

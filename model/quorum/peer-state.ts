@@ -28,6 +28,8 @@ export type PeerState = {
   readonly role: PublishedRole;
   readonly epoch: Epoch;
   readonly historyId: string | null;
+  /** What its files belong to: another history is set aside, never merged. */
+  readonly copyHistoryId: string | null;
   readonly primary: NodeId | null;
   readonly inSync: readonly NodeId[];
   readonly outdated: boolean;

@@ -24,6 +24,8 @@ export type QuorumTimers = {
   readonly voteRetryMs: number;
   /** The witness counts as away when it has answered nothing for this long while asked. */
   readonly witnessAwayAfterMs: number;
+  /** How often a node that needs nothing still reads the record: is the witness there, the same? */
+  readonly witnessCheckMs: number;
   /** A replicated operation unanswered for this long means the replication path is down. */
   readonly replTimeoutMs: number;
   /** How long a node that just booted waits for a better one before it asks for itself. */
@@ -50,6 +52,7 @@ const COMMON = {
   voteTimeoutMs: 2000,
   voteRetryMs: 500,
   witnessAwayAfterMs: 3000,
+  witnessCheckMs: 20_000,
   replTimeoutMs: 2000,
   bootWaitMs: 10_000,
   hangAfterMs: 10_000,
@@ -159,6 +162,7 @@ const timerNames = [
   "voteTimeoutMs",
   "voteRetryMs",
   "witnessAwayAfterMs",
+  "witnessCheckMs",
   "replTimeoutMs",
   "bootWaitMs",
   "hangAfterMs",

@@ -1,0 +1,226 @@
+import { assert } from "../shared/assert.ts";
+import type { BootMs } from "../shared/ids.ts";
+import { boot, type Unstarted } from "./node/boot.ts";
+import { command } from "./node/command.ts";
+import { effectsBetween } from "./node/effects.ts";
+import { explain } from "./node/explain.ts";
+import { heardPeer, peerGrantSentMs } from "./node/facts.ts";
+import { flushed, flushFailed, releaseSigned, stepReleased } from "./node/handover.ts";
+import { stepLeading } from "./node/lead.ts";
+import { learnFromPeer } from "./node/learn.ts";
+import { dataClosed, stepSteppingDown, stepStopped, stepStopping } from "./node/leave.ts";
+import { outputsOf } from "./node/outputs.ts";
+import { stepPairing, termsSigned } from "./node/pair-vote.ts";
+import { stepCandidate } from "./node/promote.ts";
+import { type NodeState, patch, report, withRole } from "./node/state.ts";
+import { giveStandingVote, stepFollowing, stepWaiting } from "./node/wait.ts";
+import { driveVotes, voteAnswered, voteFailed } from "./node/witness.ts";
+import type { NodeEffect, NodeEvent } from "./types.ts";
+
+/**
+ * The node's whole mind for one module: state and event in, state and effects out. It reads no
+ * clock and does no I/O; the shell feeds it events one at a time and runs the effects in order.
+ * What goes wrong between two effects is a crash, and every crash must be survivable: see
+ * node/effects.ts for the order and docs/QUORUM.md for the protocol.
+ */
+export type NodeDecision = {
+  readonly state: NodeState;
+  readonly effects: readonly NodeEffect[];
+  /** One sentence: what this node does now, and why. */
+  readonly reason: string;
+};
+
+export type { NodeState, Unstarted };
+
+/** `nowBootMs` is CLOCK_BOOTTIME: it runs on through suspend and never steps. */
+export function decideNode(
+  was: NodeState | Unstarted,
+  event: NodeEvent,
+  nowBootMs: BootMs,
+): NodeDecision {
+  if (event.kind === "started") {
+    const booted = boot(was.config, event, nowBootMs);
+    return conclude(null, booted, nowBootMs);
+  }
+  assert("disk" in was, `${event.kind} came before started`);
+  const told = observe(patch(was, { reports: [] }), event, nowBootMs);
+  return conclude(was, told, nowBootMs);
+}
+
+function conclude(was: NodeState | null, told: NodeState, nowMs: BootMs): NodeDecision {
+  const settled = driveVotes(settle(told, nowMs), nowMs);
+  const shown = outputsOf(settled, nowMs);
+  const state = patch(settled, { ...afterShowing(settled, shown), shown });
+  return { state, effects: effectsBetween(was, state), reason: explain(state, nowMs) };
+}
+
+/** Showing has consequences of its own: a closing promise is owed an answer, scripts run. */
+function afterShowing(s: NodeState, shown: NonNullable<NodeState["shown"]>): Partial<NodeState> {
+  const isClosing = shown.promise === null && (s.shown?.promise ?? null) !== null;
+  const closesPending = s.promises.closesPending + (isClosing ? 1 : 0);
+  const runs = shown.target?.state;
+  const startsService = runs === "PRIM" || runs === "ALONE" || runs === "SECOND";
+  const isChanged = runs !== s.shown?.target?.state;
+  return {
+    promises: { ...s.promises, closesPending },
+    isServiceUp: s.isServiceUp || (startsService && isChanged),
+  };
+}
+
+/** More turns than any chain of transitions needs: a longer one goes round in circles. */
+const SETTLE_TURNS_MAX = 24;
+
+/** Looks at the part this node plays until it no longer changes. */
+function settle(s: NodeState, nowMs: BootMs): NodeState {
+  let now = s;
+  for (let turn = 0; turn < SETTLE_TURNS_MAX; turn += 1) {
+    const next = step(now, nowMs);
+    if (next === now) return now;
+    now = next;
+  }
+  assert(false, `the role ${now.role.kind} does not settle`);
+}
+
+function step(s: NodeState, nowMs: BootMs): NodeState {
+  const paired = stepPairing(s, nowMs);
+  if (paired !== s) return paired;
+  const peer = heardPeer(s, nowMs);
+  const voted = peer === null ? s : giveStandingVote(s, peer);
+  if (voted !== s) return voted;
+  switch (s.role.kind) {
+    case "stopped":
+      return stepStopped(s, nowMs);
+    case "waiting":
+      return stepWaiting(s, nowMs);
+    case "following":
+      return stepFollowing(s, nowMs);
+    case "candidate":
+      return stepCandidate(s, nowMs);
+    case "leading":
+      return stepLeading(s, nowMs);
+    case "released":
+      return stepReleased(s, nowMs);
+    case "steppingDown":
+      return stepSteppingDown(s, nowMs);
+    case "stopping":
+      return stepStopping(s, nowMs);
+    case "broken":
+      return s;
+  }
+}
+
+type Told = Exclude<NodeEvent, { kind: "started" }>;
+
+/** What the event says, taken down. What follows from it comes in `settle`. */
+function observe(s: NodeState, e: Told, nowMs: BootMs): NodeState {
+  switch (e.kind) {
+    case "ticked":
+    case "serviceStarted":
+      return s;
+    case "heartbeatViewChanged":
+      return hearView(s, e);
+    case "peerStateReceived": {
+      const isOurs = e.state.moduleId === s.config.moduleId && e.state.nodeId === s.config.peer;
+      if (!isOurs || e.state.protocol !== 1) return s;
+      return takePeerState(s, e.state, nowMs);
+    }
+    case "promisesClosed":
+      return promisesClosed(s, e.lastPromiseEndsMs);
+    case "signed":
+      return termsSigned(releaseSigned(s, e.signature, nowMs), e.text, e.signature, nowMs);
+    case "voteAnswered":
+      return voteAnswered(s, e.requestId, e.answer, nowMs);
+    case "voteFailed":
+      return voteFailed(s, e.requestId);
+    case "serviceStopped":
+      return patch(s, { isServiceUp: false });
+    case "dataClosed":
+      return dataClosed(s, e.isSynced);
+    case "persistFailed":
+      return report(withRole(s, { kind: "broken", because: e.cause }), "critical", e.cause);
+    case "blockingChanged":
+      return patch(s, { blocker: e.blocker });
+    case "commanded":
+      return command(s, e.command, nowMs);
+    case "stallNoticed":
+      return report(
+        patch(s, { unconfirmedSinceMs: nowMs, accuseFromMs: nowMs }),
+        "event",
+        `this node stood still for ${e.lastedMs} ms: nothing is answered until it is confirmed`,
+      );
+    default:
+      return observeData(s, e, nowMs);
+  }
+}
+
+type DataEvent = Extract<
+  NodeEvent,
+  {
+    kind:
+      | "replicationStalled"
+      | "replicationAttached"
+      | "replicationDetached"
+      | "resyncFinished"
+      | "resyncFailed"
+      | "receiverDrained"
+      | "peerFlushed"
+      | "flushFailed"
+      | "dataFaulted";
+  }
+>;
+
+function observeData(s: NodeState, e: DataEvent, nowMs: BootMs): NodeState {
+  const leading = s.role.kind === "leading" ? s.role : null;
+  const resyncNotBeforeMs = nowMs + s.config.timers.resyncHoldOffMs;
+  switch (e.kind) {
+    case "replicationAttached":
+      if (leading?.epoch !== e.epoch) return s;
+      return withRole(s, { ...leading, isPeerAttached: true, resync: null });
+    case "replicationStalled":
+    case "replicationDetached": {
+      if (leading === null) return patch(s, { attachedEpoch: null });
+      return withRole(s, { ...leading, isPeerAttached: false, resync: null, resyncNotBeforeMs });
+    }
+    case "resyncFinished":
+      return s.role.kind === "following" && s.role.epoch === e.epoch
+        ? patch(s, { attachedEpoch: e.epoch })
+        : s;
+    case "resyncFailed":
+      if (leading === null) return s;
+      return withRole(s, { ...leading, resync: null, resyncNotBeforeMs });
+    case "receiverDrained":
+      return leading === null ? s : withRole(s, { ...leading, isDrained: true });
+    case "peerFlushed":
+      return flushed(s, nowMs);
+    case "flushFailed":
+      return flushFailed(s, e.cause);
+    case "dataFaulted":
+      return report(patch(s, { fault: e.cause, attachedEpoch: null }), "critical", e.cause);
+  }
+}
+
+function hearView(
+  s: NodeState,
+  e: Extract<NodeEvent, { kind: "heartbeatViewChanged" }>,
+): NodeState {
+  const { lastHeardMs, peerGrantUntilMs, peerGrantEpoch } = e;
+  const heard = patch(s, { heard: { lastHeardMs, peerGrantUntilMs, peerGrantEpoch } });
+  if (s.unconfirmedSinceMs === null) return heard;
+  // Only a heartbeat sent after the stall and answered proves that the epoch still stands.
+  const sent = peerGrantSentMs(heard, s.disk.epoch);
+  const isConfirmed = sent !== null && sent >= s.unconfirmedSinceMs;
+  return isConfirmed ? patch(heard, { unconfirmedSinceMs: null }) : heard;
+}
+
+function takePeerState(s: NodeState, peer: NonNullable<NodeState["peer"]>, nowMs: BootMs) {
+  const heard = patch(s, { peer });
+  // A proposal of this node that the peer took names its own epoch: known before it is news.
+  return learnFromPeer(stepPairing(heard, nowMs), peer, nowMs);
+}
+
+function promisesClosed(s: NodeState, lastEndsMs: BootMs | null): NodeState {
+  const { closesPending, lastEndsMs: known } = s.promises;
+  const latest = lastEndsMs === null ? known : Math.max(lastEndsMs, known ?? lastEndsMs);
+  const promises = { closesPending: Math.max(0, closesPending - 1), lastEndsMs: latest };
+  return patch(s, { promises });
+}

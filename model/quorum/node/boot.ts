@@ -1,0 +1,89 @@
+import type { BootMs } from "../../shared/ids.ts";
+import { freshDisk, type NodeDisk } from "../disk.ts";
+import type { NodeConfig, NodeEvent } from "../types.ts";
+import type { NodeState, Role } from "./state.ts";
+
+export type Started = Extract<NodeEvent, { kind: "started" }>;
+
+/** Before `started` nothing is known: this is what the shell hands to the first decision. */
+export type Unstarted = { readonly config: NodeConfig };
+
+/**
+ * The agent begins. Its own memory is gone, the disk is not: what was promised may still bind, what
+ * was asked may still be granted, and after a death of the OS the page cache is lost.
+ */
+export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
+  const isSameBoot = e.disk?.bootId === e.bootId;
+  const disk = bootDisk(config, e, isSameBoot);
+  const { bootWaitMs } = config.timers;
+  const isServiceUp = isSameBoot && !disk.isStoppedCleanly && disk.epoch > 0;
+  return {
+    config,
+    incarnation: e.incarnation,
+    disk,
+    role: bootRole(disk, isServiceUp, nowMs),
+    startedMs: nowMs,
+    isSameBoot,
+    bootWaitUntilMs: isSameBoot ? nowMs : nowMs + bootWaitMs,
+    promotableAtMs: nowMs + disk.longestPromiseMs,
+    data: e.data,
+    newHistoryId: e.newHistoryId,
+    dataFrom: null,
+    heard: { lastHeardMs: null, peerGrantUntilMs: null, peerGrantEpoch: null },
+    peer: null,
+    promises: { closesPending: 0, lastEndsMs: null },
+    witness: {
+      record: null,
+      pending: null,
+      lastAnswerMs: null,
+      silentSinceMs: null,
+      notBeforeMs: nowMs,
+      grantUntilMs: null,
+      reported: null,
+    },
+    pairing: null,
+    attachedEpoch: null,
+    voteGiven: null,
+    unconfirmedSinceMs: null,
+    accuseFromMs: nowMs,
+    blocker: null,
+    fault: null,
+    isServiceUp,
+    counter: 1,
+    reports: [],
+    shown: null,
+  };
+}
+
+function bootDisk(config: NodeConfig, e: Started, isSameBoot: boolean): NodeDisk {
+  const disk = e.disk ?? freshDisk(config.moduleId, config.self, e.bootId, e.isDiskLost);
+  const wasWanted =
+    isSameBoot || e.atBoot === "asBefore" ? disk.isStartWanted : e.atBoot === "start";
+  const isUnclean = disk.isUnclean || (!isSameBoot && mayHaveLostWrites(disk, config));
+  return {
+    ...disk,
+    bootId: e.bootId,
+    isUnclean,
+    isStartWanted: wasWanted,
+    isStoppedCleanly: !wasWanted && (disk.isStoppedCleanly || !isSameBoot),
+    // Durable before the first promise of this length is given.
+    longestPromiseMs: Math.max(disk.longestPromiseMs, config.timers.peerLeaseMs),
+  };
+}
+
+/** The OS died with the data plane open, and another node may have what the page cache held. */
+function mayHaveLostWrites(disk: NodeDisk, config: NodeConfig): boolean {
+  if (disk.isStoppedCleanly || disk.outdated || disk.epoch === 0) return false;
+  const isAlone =
+    disk.primary === config.self && disk.joining === null && !disk.inSync.includes(config.peer);
+  return !isAlone;
+}
+
+function bootRole(disk: NodeDisk, isServiceUp: boolean, nowMs: BootMs): Role {
+  if (disk.isStartWanted) return { kind: "waiting", sinceMs: nowMs, retryAtMs: nowMs };
+  // The agent died while it stopped the module: finish that.
+  if (isServiceUp) {
+    return { kind: "stopping", step: "stoppingService", goal: "stop", sinceMs: nowMs };
+  }
+  return { kind: "stopped" };
+}

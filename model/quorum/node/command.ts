@@ -1,0 +1,61 @@
+import { assertNever } from "../../shared/assert.ts";
+import type { BootMs } from "../../shared/ids.ts";
+import type { Command } from "../types.ts";
+import { heardPeer } from "./facts.ts";
+import { canTakeOver, firstHandoverStep } from "./lead.ts";
+import { becomeCandidate } from "./promote.ts";
+import { type NodeState, patch, patchDisk, report, withRole } from "./state.ts";
+
+/** A person's word. Refusals are reported, with the reason, and change nothing. */
+export function command(s: NodeState, c: Command, nowMs: BootMs): NodeState {
+  switch (c.kind) {
+    case "start":
+      return patchDisk(patch(s, { dataFrom: c.dataFrom ?? s.dataFrom }), { isStartWanted: true });
+    case "stop":
+      return patchDisk(patch(s, { dataFrom: null }), { isStartWanted: false });
+    case "switchover":
+      return switchover(s, nowMs);
+    case "forcePrimary":
+      return forcePrimary(s, c, nowMs);
+    default:
+      return assertNever(c);
+  }
+}
+
+function switchover(s: NodeState, nowMs: BootMs): NodeState {
+  const refuse = (why: string) => report(s, "event", `switchover refused: ${why}`);
+  if (s.role.kind !== "leading" || !s.role.hasServed) return refuse("this node is not primary");
+  if (s.role.handover !== null) return refuse("one is under way already");
+  if (!canTakeOver(s, s.role, nowMs)) {
+    return refuse(`${s.config.peer} is not in sync and ready, so nobody could take over`);
+  }
+  const { step } = firstHandoverStep(s);
+  const handover = { to: s.config.peer, goal: "follow", step, sinceMs: nowMs } as const;
+  return withRole(s, { ...s.role, handover });
+}
+
+function forcePrimary(
+  s: NodeState,
+  c: Extract<Command, { kind: "forcePrimary" }>,
+  nowMs: BootMs,
+): NodeState {
+  const refuse = (why: string) => report(s, "event", `force-primary refused: ${why}`);
+  if (c.seenEpoch !== s.disk.epoch) {
+    return refuse(`epoch ${s.disk.epoch} has begun since you looked: look again`);
+  }
+  if (heardPeer(s, nowMs)?.role === "leading") return refuse(`${s.config.peer} is primary`);
+  switch (s.role.kind) {
+    case "waiting":
+    case "following":
+    case "candidate":
+    case "stopped": {
+      const { historyId, by, reason, withoutWitness } = c;
+      const started = patchDisk(s, { isStartWanted: true, isStoppedCleanly: false });
+      const purpose = { kind: "force", historyId, by, reason, withoutWitness } as const;
+      const told = report(started, "critical", `${by} forces this node to be primary: ${reason}`);
+      return becomeCandidate(told, purpose, nowMs);
+    }
+    default:
+      return refuse(`this node is ${s.role.kind}: stop it first`);
+  }
+}

@@ -1,0 +1,157 @@
+import type { BootMs, Epoch } from "../../shared/ids.ts";
+import { boundEpoch, hasOpenVote } from "../disk.ts";
+import { pairTermsText, releaseText } from "../pair.ts";
+import type { PeerState } from "../peer-state.ts";
+import type { TargetState } from "../types.ts";
+import { ambition } from "./ambition.ts";
+import { explain } from "./explain.ts";
+import { leadsAlone } from "./facts.ts";
+import { peerStateOf } from "./peer-state-of.ts";
+import type { LeadingRole, NodeState } from "./state.ts";
+
+/** What the world outside the decision must see and do at this moment. */
+export type Outputs = {
+  readonly isFenced: boolean;
+  readonly kill: string | null;
+  /** The epoch whose primary this node helps. */
+  readonly promise: Epoch | null;
+  /** The epoch for which this node wants the peer's help. */
+  readonly seek: Epoch | null;
+  readonly witnessGrantUntilMs: BootMs | null;
+  readonly isStandingVoteHeld: boolean;
+  readonly data: DataOutput;
+  readonly isDraining: boolean;
+  readonly resync: {
+    readonly epoch: Epoch;
+    readonly attempt: number;
+    readonly setAside: boolean;
+  } | null;
+  readonly flush: Epoch | null;
+  readonly isClosing: boolean;
+  readonly sign: string | null;
+  readonly target: {
+    readonly state: TargetState;
+    readonly isReady: boolean;
+    readonly reason: string;
+  } | null;
+  readonly peerState: PeerState;
+};
+
+export type DataOutput =
+  | { readonly kind: "refuse"; readonly below: Epoch }
+  | { readonly kind: "follow"; readonly epoch: Epoch }
+  | { readonly kind: "serve"; readonly epoch: Epoch; readonly ackBy: "peer" | "none" };
+
+export function outputsOf(s: NodeState, nowMs: BootMs): Outputs {
+  const { role } = s;
+  const isLeading = role.kind === "leading";
+  const handover = isLeading ? role.handover : null;
+  return {
+    isFenced: isFenced(s),
+    kill: role.kind === "steppingDown" ? role.because : null,
+    promise: promiseOf(s),
+    seek: isLeading || wantsToResume(s, nowMs) ? s.disk.epoch : null,
+    witnessGrantUntilMs: s.disk.joining === null ? s.witness.grantUntilMs : null,
+    isStandingVoteHeld: isLeading && s.disk.standingVote?.epoch === role.epoch,
+    data: dataOf(s),
+    isDraining: isLeading && !role.isDrained,
+    resync: isLeading && role.resync !== null ? { epoch: role.epoch, ...role.resync } : null,
+    flush: isLeading && handover?.step === "flushing" ? role.epoch : null,
+    isClosing: role.kind === "stopping" && role.step === "closing",
+    sign: signOf(s),
+    target: targetOf(s, nowMs),
+    peerState: peerStateOf(s, nowMs),
+  };
+}
+
+/** Everybody but a primary with a live grant answers nothing; only a primary can be seen to. */
+function isFenced(s: NodeState): boolean {
+  switch (s.role.kind) {
+    case "leading":
+      return s.role.hasServed && s.role.fencedSinceMs !== null;
+    case "released":
+    case "steppingDown":
+    case "broken":
+      return true;
+    default:
+      return false;
+  }
+}
+
+/**
+ * A node helps the primary of the epoch it knows, from the first moment and whatever its own state,
+ * unless it asked for, or voted for, another epoch: until that is answered it helps nobody.
+ */
+function promiseOf(s: NodeState): Epoch | null {
+  if (s.disk.epoch === 0 || s.disk.primary !== s.config.peer || hasOpenVote(s.disk)) return null;
+  if (s.role.kind === "candidate" || s.role.kind === "broken") return null;
+  return s.disk.epoch;
+}
+
+const wantsToResume = (s: NodeState, nowMs: BootMs): boolean =>
+  s.role.kind === "waiting" && ambition(s, nowMs).kind === "resume";
+
+function dataOf(s: NodeState): DataOutput {
+  const { role, disk } = s;
+  if (role.kind === "leading" && role.hasServed) {
+    const ackBy = leadsAlone(s, role) ? "none" : "peer";
+    return { kind: "serve", epoch: role.epoch, ackBy };
+  }
+  if (role.kind === "following") return { kind: "follow", epoch: role.epoch };
+  // On its way out a secondary takes operations until the primary needs it no more.
+  const isLeaving = role.kind === "stopping" && role.step === "leaving";
+  if (isLeaving && disk.primary === s.config.peer && !hasOpenVote(disk)) {
+    return { kind: "follow", epoch: disk.epoch };
+  }
+  return { kind: "refuse", below: boundEpoch(disk) };
+}
+
+function signOf(s: NodeState): string | null {
+  if (s.pairing !== null) return pairTermsText(s.pairing);
+  if (s.role.kind !== "leading" || s.role.handover?.step !== "signing") return null;
+  const { to } = s.role.handover;
+  const { moduleId, self } = s.config;
+  return to === null ? null : releaseText({ moduleId, epoch: s.role.epoch, from: self, to });
+}
+
+function targetOf(s: NodeState, nowMs: BootMs): Outputs["target"] {
+  const { role } = s;
+  const reason = explain(s, nowMs);
+  switch (role.kind) {
+    case "stopped":
+      return { state: "STOP", isReady: false, reason };
+    case "following": {
+      const isReady = s.attachedEpoch === role.epoch && !s.disk.outdated && !s.disk.isUnclean;
+      return { state: "SECOND", isReady, reason };
+    }
+    case "leading":
+      return leadingTarget(s, role, reason);
+    case "stopping":
+      if (role.step === "leaving" && s.shown?.target?.state === "SECOND") {
+        return { state: "SECOND", isReady: false, reason };
+      }
+      return { state: role.goal === "stop" ? "STOP" : "WAIT", isReady: false, reason };
+    default: {
+      // An agent that restarted adopts the running application: nothing is stopped before it is
+      // clear that this node will not simply go on.
+      const mayAdopt = s.isSameBoot && (s.shown === null || s.shown.target === null);
+      const isYoung = nowMs - s.startedMs < s.config.timers.giveUpAfterMs;
+      if (role.kind === "waiting" && mayAdopt && isYoung && s.disk.isStartWanted) return null;
+      return { state: "WAIT", isReady: false, reason };
+    }
+  }
+}
+
+function leadingTarget(s: NodeState, role: LeadingRole, reason: string): Outputs["target"] {
+  if (role.handover !== null && role.handover.step !== "probing") {
+    const state = role.handover.goal === "stop" ? "STOP" : "WAIT";
+    return { state, isReady: false, reason };
+  }
+  if (!role.hasServed) {
+    const shown = s.shown?.target ?? null;
+    return shown === null && s.isSameBoot ? null : { state: "WAIT", isReady: false, reason };
+  }
+  const isPaired = s.disk.inSync.includes(s.config.peer) && role.isPeerAttached;
+  const isReady = role.fencedSinceMs === null;
+  return { state: isPaired ? "PRIM" : "ALONE", isReady, reason };
+}

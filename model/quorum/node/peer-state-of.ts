@@ -1,0 +1,62 @@
+import type { BootMs } from "../../shared/ids.ts";
+import type { PeerState, PublishedRole } from "../peer-state.ts";
+import { heardPeer, isWitnessAway } from "./facts.ts";
+import type { NodeState } from "./state.ts";
+
+/** What this node tells its peer: a function of its state, so it can never be forgotten. */
+export function peerStateOf(s: NodeState, nowMs: BootMs): PeerState {
+  const { disk, role } = s;
+  const peerKnows = s.peer !== null && s.peer.epoch >= disk.epoch;
+  return {
+    protocol: 1,
+    moduleId: disk.moduleId,
+    nodeId: disk.nodeId,
+    role: publishedRole(s),
+    epoch: disk.epoch,
+    historyId: disk.historyId,
+    copyHistoryId: disk.copyHistoryId,
+    primary: disk.primary,
+    inSync: disk.inSync,
+    outdated: disk.outdated,
+    isUnclean: disk.isUnclean,
+    joining: disk.joining,
+    asked: disk.asked,
+    pairVote: disk.pairVote,
+    // Shown until the peer has it too; the witness gets it with every request.
+    pairDecision: peerKnows ? null : disk.pairDecision,
+    release: disk.released,
+    data: s.data,
+    isStartWanted: disk.isStartWanted,
+    isLeaving: role.kind === "stopping" || s.blocker !== null || !disk.isStartWanted,
+    hearsPeer: heardPeer(s, nowMs) !== null,
+    witnessIsAway: isWitnessAway(s, nowMs),
+    standingVoteAsk:
+      role.kind === "leading" && role.ask !== null ? { id: role.ask.id, epoch: role.epoch } : null,
+    standingVoteGiven: s.voteGiven,
+    isStandingVoteHeld: role.kind === "leading" && disk.standingVote?.epoch === role.epoch,
+    isAttached: s.attachedEpoch !== null && s.attachedEpoch === disk.epoch,
+    isReady: role.kind === "following" && s.blocker === null && s.fault === null,
+    fault: s.fault,
+  };
+}
+
+function publishedRole(s: NodeState): PublishedRole {
+  const { role } = s;
+  switch (role.kind) {
+    case "leading":
+      return role.fencedSinceMs === null ? "leading" : "fenced";
+    case "following":
+      return "following";
+    case "steppingDown":
+      return "steppingDown";
+    case "stopped":
+      return "stopped";
+    case "stopping":
+      return s.disk.primary === s.config.self ? "steppingDown" : "waiting";
+    case "waiting":
+    case "candidate":
+    case "released":
+    case "broken":
+      return "waiting";
+  }
+}

@@ -1,0 +1,98 @@
+import type { BootMs } from "../../shared/ids.ts";
+import type { PeerState } from "../peer-state.ts";
+import { ambition } from "./ambition.ts";
+import { hasLiveGrant, heardPeer, peerSilenceMs } from "./facts.ts";
+import { becomeCandidate, becomeLeader } from "./promote.ts";
+import { type NodeState, patchDisk, report, toWaiting, withRole } from "./state.ts";
+
+/** Neither leading nor following: look for a primary to follow, or for a reason to be one. */
+export function stepWaiting(s: NodeState, nowMs: BootMs): NodeState {
+  if (s.role.kind !== "waiting") return s;
+  if (!s.disk.isStartWanted) {
+    return withRole(s, { kind: "stopping", step: "leaving", goal: "stop", sinceMs: nowMs });
+  }
+  if (s.blocker !== null) return s;
+  if (leaderToFollow(s, nowMs) !== null) {
+    return withRole(s, { kind: "following", epoch: s.disk.epoch });
+  }
+  const wish = ambition(s, nowMs);
+  switch (wish.kind) {
+    case "resume":
+      return stepResuming(s, nowMs);
+    case "lead":
+      if (nowMs < s.role.retryAtMs) return s;
+      return becomeCandidate(report(s, "info", wish.reason), wish.purpose, nowMs);
+    case "wait":
+      return s;
+  }
+}
+
+/**
+ * A primary whose agent restarted, or which gave up waiting, goes on under its own epoch as soon
+ * as another voter says that no newer one has begun. Operations may have reached its own disk and
+ * not the peer's, so the peer does not count as attached: it is shrunk away first, then resynced.
+ */
+function stepResuming(s: NodeState, nowMs: BootMs): NodeState {
+  const { epoch, historyId, inSync, standingVote } = s.disk;
+  if (!hasLiveGrant(s, epoch, nowMs)) return s;
+  // A standing vote lasts through restarts. Only a person's force can have passed it by, so after
+  // a boot this node listens for a moment before it trusts its own disk alone.
+  const isByStandingVote = standingVote?.epoch === epoch;
+  const hasAsked = s.witness.record?.known?.epoch === epoch || s.isSameBoot;
+  if (isByStandingVote && !hasAsked && nowMs < s.bootWaitUntilMs) return s;
+  return becomeLeader(s, { epoch, historyId, inSync }, nowMs);
+}
+
+/** The peer, when it is the primary that this node should follow now. */
+export function leaderToFollow(s: NodeState, nowMs: BootMs): PeerState | null {
+  const peer = heardPeer(s, nowMs);
+  if (peer === null || peer.epoch !== s.disk.epoch || peer.epoch === 0) return null;
+  if (peer.primary !== s.config.peer || peer.historyId !== s.disk.historyId) return null;
+  const isLeading = peer.role === "leading" || peer.role === "fenced";
+  return isLeading && s.disk.primary === s.config.peer ? peer : null;
+}
+
+/** Secondary: take the primary's operations, and notice when there is none any more. */
+export function stepFollowing(s: NodeState, nowMs: BootMs): NodeState {
+  if (s.role.kind !== "following") return s;
+  if (!s.disk.isStartWanted || s.blocker !== null) {
+    const goal = s.disk.isStartWanted ? "wait" : "stop";
+    return withRole(s, { kind: "stopping", step: "leaving", goal, sinceMs: nowMs });
+  }
+  const leader = leaderToFollow(s, nowMs);
+  if (leader !== null) return joinLeader(s, leader);
+  const isHeard = heardPeer(s, nowMs) !== null;
+  const { peerLeaseMs, handicapMs } = s.config.timers;
+  if (!isHeard && peerSilenceMs(s, nowMs) < peerLeaseMs + handicapMs) return s;
+  const why = isHeard ? "does not lead any more" : "is not heard any more";
+  return toWaiting(report(s, "event", `${s.config.peer} ${why}`), nowMs);
+}
+
+/**
+ * The one place where a copy counts as complete again: it takes the live stream of this epoch
+ * after a finished resync, and the primary has it on its disk that it acknowledges nothing
+ * without this node.
+ */
+function joinLeader(s: NodeState, leader: PeerState): NodeState {
+  const isRequired = leader.joining === s.config.self || leader.inSync.includes(s.config.self);
+  const isComplete = s.attachedEpoch === s.disk.epoch && s.fault === null;
+  if (!isRequired || !isComplete || leader.standingVoteAsk !== null) return s;
+  const { outdated, isUnclean, copyHistoryId, historyId } = s.disk;
+  if (!outdated && !isUnclean && copyHistoryId === historyId) return s;
+  const joined = patchDisk(s, { outdated: false, isUnclean: false, copyHistoryId: historyId });
+  return report(joined, "event", "this copy is complete again");
+}
+
+/**
+ * Gives the standing vote that the primary asks for: durable word that this copy is out of the
+ * set. Never while an own question to the witness is open, which might still make it primary.
+ */
+export function giveStandingVote(s: NodeState, peer: PeerState): NodeState {
+  const ask = peer.standingVoteAsk;
+  if (ask === null || ask.epoch !== s.disk.epoch || s.disk.primary !== s.config.peer) return s;
+  if (s.disk.asked > s.disk.epoch || s.disk.pairVote !== null) return s;
+  if (s.role.kind === "leading" || s.role.kind === "broken" || s.voteGiven?.id === ask.id) return s;
+  const given = patchDisk(s, { outdated: true });
+  const told = report(given, "event", `promised ${s.config.peer} not to take over until resynced`);
+  return { ...told, voteGiven: ask, attachedEpoch: null };
+}
