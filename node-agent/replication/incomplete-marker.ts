@@ -1,12 +1,12 @@
 /**
  * "This copy is half-written": a file in the module's state directory, there from before a
  * resync's first change until its last byte is on stable storage. What it says survives any crash,
- * because file and directory are synced before it is believed (fsync(2): a new name is durable
- * only with its directory).
+ * because it is believed only once file and directory have been synced.
  */
 
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { syncDirectory, writeFileDurably } from "../adapters/atomic-file.ts";
 import type { IncompleteMarker } from "../resync/resync.ts";
 
 const INCOMPLETE = "resync-incomplete";
@@ -28,10 +28,7 @@ function markerFile(stateDirectory: string, name: string): IncompleteMarker {
     set: () => {
       if (existsSync(path)) return;
       mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
-      const file = openSync(path, "w", 0o600);
-      fsyncSync(file);
-      closeSync(file);
-      syncDirectory(stateDirectory);
+      writeFileDurably(path, "");
     },
     clear: () => {
       if (!existsSync(path)) return;
@@ -40,10 +37,4 @@ function markerFile(stateDirectory: string, name: string): IncompleteMarker {
     },
     isSet: () => existsSync(path),
   };
-}
-
-function syncDirectory(path: string): void {
-  const directory = openSync(path, "r");
-  fsyncSync(directory);
-  closeSync(directory);
 }

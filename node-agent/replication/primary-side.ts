@@ -322,8 +322,6 @@ export class PrimarySide implements Pollable {
         return true;
       case "attach":
         return this.#attach();
-      case "applied":
-        return false;
       case "progress":
         this.#context.emit({ kind: "resyncProgress", progress: message.progress });
         return null;

@@ -54,7 +54,7 @@ export type ResyncSpec = {
 );
 
 export type ResyncCall =
-  | { readonly kind: "takeDirty" | "pause" | "resume" | "attach" | "applied" }
+  | { readonly kind: "takeDirty" | "pause" | "resume" | "attach" }
   | { readonly kind: "slow"; readonly milliseconds: number };
 export type ResyncReport =
   | { readonly kind: "progress"; readonly progress: ResyncProgress }

@@ -100,9 +100,6 @@ function runTarget(spec: TargetSpec, link: ResyncCoreLink): string | null {
     // A directory that was here before the module was: what is in it may be precious to somebody.
     setAside: joined.isSet() ? null : join(spec.stateDirectory, "aside", spec.attachmentId),
     isCancelled,
-    applied: () => {
-      link.call({ kind: "applied" });
-    },
   });
   channel.close();
   if (!result.ok) return describe(result.error);

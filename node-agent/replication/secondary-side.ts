@@ -22,7 +22,7 @@ import { SealedConnection } from "./sealed-connection.ts";
 /** What a primary asked for, until the main thread answers. */
 type Asked = { readonly epoch: Epoch; readonly attachmentId: string };
 /** How far the copy of the present attachment is. */
-type CopyState = "none" | "copying" | "applied" | "complete";
+type CopyState = "none" | "copying" | "complete";
 
 export class SecondarySide implements Pollable {
   readonly order = new ReceiverOrder();
@@ -178,9 +178,6 @@ export class SecondarySide implements Pollable {
   drainWorker(): void {
     this.#worker?.drain((message) => {
       switch (message.kind) {
-        case "applied":
-          if (this.#copy === "copying") this.#copy = "applied";
-          return true;
         case "progress":
           this.#context.emit({ kind: "resyncProgress", progress: message.progress });
           return null;
@@ -221,10 +218,8 @@ export class SecondarySide implements Pollable {
   }
 
   #open(epoch: Epoch, attachmentId: string): boolean {
-    // The resync thread said "applied" before the primary could know: it is here, or a lie.
-    this.drainWorker();
-    const isReady = this.#copy === "applied" || this.#copy === "complete";
-    const opened = this.order.openStream(epoch, isReady ? attachmentId : "");
+    // The primary opens the stream when our resync thread has told its own that all is applied.
+    const opened = this.order.openStream(epoch, this.#copy === "none" ? "" : attachmentId);
     if (!opened.ok) return this.#receiver.refuse(opened.error).ok;
     this.#receiver.begin(0);
     if (this.#copy === "complete") this.#reportAttached();
