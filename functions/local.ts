@@ -86,7 +86,7 @@ async function main(): Promise<void> {
   stopOnSignal(served);
 }
 
-function asJson({ close, ...facts }: Served): string {
+function asJson({ close, caCertificate, ...facts }: Served): string {
   return `${JSON.stringify(facts)}\n`;
 }
 

@@ -75,6 +75,8 @@ export interface Served {
   readonly agentUrl: string;
   readonly secretFile: string;
   readonly caFile: string;
+  /** PEM. */
+  readonly caCertificate: string;
   readonly caFingerprint: string;
   readonly storeId: string;
   close(): Promise<void>;
@@ -109,6 +111,7 @@ export async function serve(options: ServeOptions): Promise<Served> {
     agentUrl,
     secretFile: folder.secretFile,
     caFile: folder.caFile,
+    caCertificate: ca.certificatePem,
     caFingerprint: ca.fingerprint,
     storeId: cp.storeId,
     async close() {
