@@ -17,7 +17,7 @@ export async function runCommand(
   mirror: HostedMirror | null,
 ): Promise<Outcome> {
   if (mirror === null) return refused(`${command.moduleId} does not run on this node`);
-  const known = mirror.module.quorumState.disk.epoch;
+  const known = mirror.module.disk.epoch;
   if (command.epoch !== undefined && command.epoch < known) {
     return refused(`epoch ${command.epoch} is over: ${known} has begun`);
   }
@@ -75,12 +75,12 @@ async function restart(mirror: HostedMirror, limitMs: number): Promise<Outcome> 
 
 async function switchover(mirror: HostedMirror, limitMs: number): Promise<Outcome> {
   const { module } = mirror;
-  const { epoch } = module.quorumState.disk;
+  const { epoch } = module.disk;
   module.command({ kind: "switchover" });
-  const hasMoved = () => module.quorumState.disk.epoch > epoch;
+  const hasMoved = () => module.disk.epoch > epoch;
   const isDone = await mirror.until(hasMoved, limitMs);
   return isDone
-    ? done(`${module.quorumState.disk.primary ?? "nobody"} leads now`)
+    ? done(`${module.disk.primary ?? "nobody"} leads now`)
     : failed(`not switched over: ${module.why}`);
 }
 
@@ -90,7 +90,7 @@ async function force(
   limitMs: number,
 ): Promise<Outcome> {
   const { module } = mirror;
-  const seenEpoch = command.epoch ?? module.quorumState.disk.epoch;
+  const seenEpoch = command.epoch ?? module.disk.epoch;
   module.command({
     kind: "forcePrimary",
     ...{ seenEpoch, historyId: randomUUID(), by: command.actor, withoutWitness: false },

@@ -4,6 +4,7 @@ import type { NodeId, UnixMs } from "#model/shared/ids.ts";
 import { ok, type Result } from "#model/shared/result.ts";
 import { isServing } from "#model/states/lifecycle.ts";
 import type { InstalledModule } from "../configuration/module-store.ts";
+import type { Containment } from "../modules/containment.ts";
 import type { Peering } from "../peering.ts";
 import type { EngineEvent, ResyncProgress } from "../replication/engine.ts";
 import type { MirrorModule, ModuleHappening } from "./mirror-module.ts";
@@ -150,7 +151,7 @@ export class HostedMirror {
     const nowMs = clock.bootMs();
     // A standing vote has no end: shown as a day, as the wire knows numbers only.
     const remainingMs = until === null ? null : Math.min(until - nowMs, 86_400_000);
-    const epoch = module.quorumState.disk.epoch;
+    const epoch = module.disk.epoch;
     const isPeers = cell.peerGrantUntilBootMs(epoch) > nowMs;
     const other = this.#options.nodes.find((node) => node !== nodeId) ?? "peer";
     const metrics = await module.data.engine?.metrics();
@@ -168,7 +169,7 @@ export class HostedMirror {
 
   /** Stops in order, then closes: what `SIGTERM` and an uninstallation want. */
   async leave(): Promise<void> {
-    const wasWanted = this.module.quorumState.disk.isStartWanted;
+    const wasWanted = this.module.disk.isStartWanted;
     if (wasWanted) this.module.command({ kind: "stop" });
     await this.until(() => this.module.service.state === "STOP", LEAVE_MS_MAX);
     await this.close();
@@ -189,12 +190,9 @@ export class HostedMirror {
       moduleId,
       isRunning
         ? {
-            addresses: service.heldAddresses.map(({ address, interfaceName }) => ({
-              address,
-              interfaceName,
-            })),
-            cgroupPath: this.#mirror.cgroupPath,
-            processGroups: [],
+            addresses: [...service.heldAddresses],
+            cgroupPath: this.#mirror.containment.cgroupPath,
+            processMark: markOf(this.#mirror.containment),
             mounts: [...this.#mirror.trees],
           }
         : null,
@@ -203,3 +201,9 @@ export class HostedMirror {
 }
 
 const BOOT = { on: "start", off: "stop", auto: "asBefore", ignore: "asBefore" } as const;
+
+/** How the guard finds the processes where there is no cgroup: by what all of them carry. */
+function markOf(containment: Containment): string | null {
+  const [first] = Object.entries(containment.environment);
+  return containment.cgroupPath !== null || first === undefined ? null : first.join("=");
+}

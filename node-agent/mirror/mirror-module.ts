@@ -1,5 +1,6 @@
 import type { EventKind } from "#model/contract/events.ts";
 import type { MirrorConfig } from "#model/module/config.ts";
+import type { NodeDisk } from "#model/quorum/disk.ts";
 import type { Command, NodeConfig, NodeEffect, NodeEvent } from "#model/quorum/types.ts";
 import { assertNever } from "#model/shared/assert.ts";
 import type { ModuleId } from "#model/shared/ids.ts";
@@ -80,7 +81,7 @@ export class MirrorModule {
       nowBootMs: options.clock.bootMs,
       persist: (disk) => options.store.write(disk),
       run: (effect) => this.#run(effect),
-      onDecided: (_, reason) => this.#onDecided(reason),
+      onDecided: (reason) => this.#onDecided(reason),
     });
     this.data = options.newDataPlane((event) => this.#onData(event));
     this.service = options.newService(
@@ -116,8 +117,9 @@ export class MirrorModule {
     return this.#target;
   }
 
-  get quorumState(): QuorumLoop["state"] {
-    return this.#loop.state;
+  /** What this node durably knows about who leads. */
+  get disk(): NodeDisk {
+    return this.#loop.disk;
   }
 
   command(command: Command): void {
@@ -282,7 +284,7 @@ export class MirrorModule {
     >,
   ): void {
     const { heartbeats, moduleId, cell, sign } = this.#options;
-    const { epoch } = this.#loop.state.disk;
+    const { epoch } = this.#loop.disk;
     switch (effect.kind) {
       case "promise":
         void heartbeats.promise(moduleId, promiseTerms(effect)).then((answer) => {
@@ -424,7 +426,7 @@ export class MirrorModule {
         return;
       case "resyncAsked":
         // Only a copy that is durably known as outdated may be overwritten.
-        if (this.#loop.state.disk.outdated) this.data.admitResync();
+        if (this.#loop.disk.outdated) this.data.admitResync();
         return;
       case "resyncFailed":
         this.#post({ kind: "resyncFailed", cause: event.cause });
@@ -536,7 +538,7 @@ export class MirrorModule {
       kind,
       severity: "S",
       text: `${address} ${verb} ${quorum.self}`,
-      data: { address, toNode: quorum.self, epoch: this.#loop.state.disk.epoch },
+      data: { address, toNode: quorum.self, epoch: this.#loop.disk.epoch },
     });
   }
 }

@@ -25,7 +25,7 @@ const sentence = (text: string): string => text.slice(0, SENTENCE_MAX) || "-";
 /** A mirror module on this node, as the control plane is told. */
 export function moduleReport(inputs: ReportInputs): ModuleReport {
   const { module } = inputs;
-  const { disk } = module.quorumState;
+  const { disk } = module;
   const { view } = module.service;
   const readiness = statusOf({
     state: view.state,

@@ -13,6 +13,7 @@ import type { NodeId } from "#model/shared/ids.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 import type { InstalledModule } from "../configuration/module-store.ts";
 import { readCgroupFiles } from "../modules/cgroup.ts";
+import type { Containment } from "../modules/containment.ts";
 import { openContainment } from "../modules/open-containment.ts";
 import type { Heartbeats } from "../peer/heartbeats.ts";
 import { LeaseCell } from "../peer/lease-cell.ts";
@@ -63,7 +64,7 @@ export type OpenMirror = {
   readonly cell: LeaseCell;
   readonly timers: QuorumTimers;
   readonly trees: readonly string[];
-  readonly cgroupPath: string | null;
+  readonly containment: Containment;
 };
 
 /** Puts a mirror module together from its configuration; an error is a sentence for people. */
@@ -131,7 +132,7 @@ export function openMirror(
       }),
   });
   const { timers } = quorum.value;
-  return ok({ module, cell, timers, trees, cgroupPath: containment.cgroupPath });
+  return ok({ module, cell, timers, trees, containment });
 }
 
 function quorumConfig(

@@ -1,6 +1,5 @@
-import type { NodeDisk } from "#model/quorum/disk.ts";
-import type { NodeState } from "#model/quorum/node/state.ts";
-import { decideNode, newNode } from "#model/quorum/node.ts";
+import { freshDisk, type NodeDisk } from "#model/quorum/disk.ts";
+import { decideNode, type NodeState, type Unstarted } from "#model/quorum/node.ts";
 import type { NodeConfig, NodeEffect, NodeEvent } from "#model/quorum/types.ts";
 import type { BootMs } from "#model/shared/ids.ts";
 
@@ -12,7 +11,7 @@ export type QuorumLoopOptions = {
   /** Starts an effect (never `persist`); what comes of it is posted as an event. */
   run(effect: Exclude<NodeEffect, { kind: "persist" }>): void;
   /** After each decision, with the sentence that says why. */
-  onDecided(state: NodeState, reason: string): void;
+  onDecided(reason: string): void;
 };
 
 /** More than this waiting means that the loop turns on itself. */
@@ -25,23 +24,27 @@ const EVENTS_WAITING_MAX = 10_000;
  */
 export class QuorumLoop {
   readonly #options: QuorumLoopOptions;
-  #state: NodeState;
+  #state: NodeState | Unstarted;
   readonly #waiting: NodeEvent[] = [];
   #isDeciding = false;
   #isClosed = false;
 
   constructor(options: QuorumLoopOptions) {
     this.#options = options;
-    this.#state = newNode(options.config);
+    this.#state = { config: options.config };
   }
 
-  get state(): NodeState {
-    return this.#state;
+  /** What is on the disk now; before `started` what a node knows that never took part. */
+  get disk(): NodeDisk {
+    if ("disk" in this.#state) return this.#state.disk;
+    const { moduleId, self } = this.#options.config;
+    return freshDisk(moduleId, self, "", false);
   }
 
   /** Decides about an event now, or right after the one that is being decided about. */
   post(event: NodeEvent): void {
-    if (this.#isClosed) return;
+    const isEarly = event.kind !== "started" && !("disk" in this.#state);
+    if (this.#isClosed || isEarly) return;
     this.#waiting.push(event);
     if (this.#waiting.length > EVENTS_WAITING_MAX) throw new Error("too many events wait");
     if (this.#isDeciding) return;
@@ -76,6 +79,6 @@ export class QuorumLoop {
         break;
       }
     }
-    onDecided(this.#state, decision.reason);
+    onDecided(decision.reason);
   }
 }
