@@ -13,9 +13,10 @@ export async function writeModuleArchive(files: ModuleFiles): Promise<Buffer> {
   for (const { path, mode, bytes } of files.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
     assert(whyNotPath(path) === null, `a module's path is plain: ${path}`);
     assert(register.add(path, false) === null, `a module's paths do not clash: ${path}`);
-    // Zip times are local: a date made of local parts is stored as these parts everywhere.
+    // Zip times are local: a date made of local parts is stored as these parts everywhere. Not
+    // their earliest, 1980: yazl clamps to that in the zone it was loaded in.
     // biome-ignore lint/style/noRestrictedGlobals: this reads no clock.
-    const mtime = new Date(1980, 0, 1);
+    const mtime = new Date(2000, 0, 1, 12);
     const content = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     zip.addBuffer(content, path, { mtime, mode: 0o100000 | mode, forceDosTimestamp: true });
   }

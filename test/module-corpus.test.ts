@@ -1,0 +1,35 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { HOSTILE_ARCHIVES } from "#model/archive/hostile-corpus.ts";
+import { loadModule } from "#model/archive/load-module.ts";
+
+/** Each is refused within this, and the process holds no more than the second because of it. */
+const [MS_MAX, RESIDENT_BYTES_MAX] = [2_000, 256 * 1024 * 1024];
+
+describe("archives of strangers", () => {
+  const before = process.cwd();
+  const folder = mkdtempSync(join(tmpdir(), "corpus-"));
+  beforeAll(() => process.chdir(folder));
+  afterAll(() => {
+    process.chdir(before);
+    rmSync(folder, { recursive: true });
+  });
+
+  for (const { name, refusedAs, make } of HOSTILE_ARCHIVES) {
+    test(`${name}: ${refusedAs ?? "accepted"}, nothing written`, async () => {
+      const bytes = make();
+      const residentBefore = process.memoryUsage.rss();
+      const start = performance.now();
+      const loaded = await loadModule(bytes);
+      expect(performance.now() - start).toBeLessThan(MS_MAX);
+      expect(process.memoryUsage.rss() - residentBefore).toBeLessThan(RESIDENT_BYTES_MAX);
+      if (refusedAs === null) expect(loaded).toMatchObject({ ok: true });
+      else expect(loaded).toMatchObject({ error: { kind: "archive", error: { kind: refusedAs } } });
+      expect(readdirSync(folder)).toEqual([]);
+      const message = loaded.ok ? "" : JSON.stringify(loaded.error);
+      expect(message).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    });
+  }
+});
