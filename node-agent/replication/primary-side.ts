@@ -64,8 +64,7 @@ export class PrimarySide implements Pollable {
   #pausedAtMs: BootMs | null = null;
   /** Milliseconds by which each request is delayed, so that a resync can catch up. */
   slowMs = 0;
-  bytesSent = 0;
-  bytesReceived = 0;
+  readonly #past = { sent: 0, received: 0 };
 
   constructor(context: CoreContext, sender: Sender, trees: ServedTrees) {
     this.#context = context;
@@ -73,6 +72,13 @@ export class PrimarySide implements Pollable {
     this.#trees = trees;
   }
 
+  /** On the wire of the live stream since the start. */
+  get bytesSent(): number {
+    return this.#past.sent + (this.#connection?.bytesSent ?? 0);
+  }
+  get bytesReceived(): number {
+    return this.#past.received + (this.#connection?.bytesReceived ?? 0);
+  }
   get fd(): number {
     return this.#connection?.fd ?? -1;
   }
@@ -392,8 +398,8 @@ export class PrimarySide implements Pollable {
     this.#connection = null;
     this.#sender.disconnect();
     if (connection === null) return;
-    this.bytesSent += connection.bytesSent;
-    this.bytesReceived += connection.bytesReceived;
+    this.#past.sent += connection.bytesSent;
+    this.#past.received += connection.bytesReceived;
     connection.close();
   }
 

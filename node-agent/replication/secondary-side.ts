@@ -36,8 +36,7 @@ export class SecondarySide implements Pollable {
   #worker: ResyncWorkerLink | null = null;
   #copy: CopyState = "none";
   #lostAtMs: BootMs | null = null;
-  bytesSent = 0;
-  bytesReceived = 0;
+  readonly #past = { sent: 0, received: 0 };
 
   constructor(context: CoreContext, applier: Applier, blocking: BlockingCalls) {
     this.#context = context;
@@ -46,6 +45,13 @@ export class SecondarySide implements Pollable {
     this.#receiver = new Receiver({ order: this.order, applier, blocking, onFault });
   }
 
+  /** On the wire of the live stream since the start. */
+  get bytesSent(): number {
+    return this.#past.sent + (this.#connection?.bytesSent ?? 0);
+  }
+  get bytesReceived(): number {
+    return this.#past.received + (this.#connection?.bytesReceived ?? 0);
+  }
   get fd(): number {
     return this.#connection?.fd ?? -1;
   }
@@ -281,8 +287,8 @@ export class SecondarySide implements Pollable {
     this.#connection = null;
     this.#receiver.disconnect();
     if (connection === null) return;
-    this.bytesSent += connection.bytesSent;
-    this.bytesReceived += connection.bytesReceived;
+    this.#past.sent += connection.bytesSent;
+    this.#past.received += connection.bytesReceived;
     connection.close();
   }
 }

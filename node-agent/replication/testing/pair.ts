@@ -4,13 +4,14 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bootMs } from "../../adapters/linux/clock.ts";
 import { LeaseCell } from "../../peer/lease-cell.ts";
 import type { EngineEvent, OpenOptions, ReplicationEngine } from "../engine.ts";
 import { newReplicationEngine } from "../replication-engine.ts";
+import { Relay } from "./relay.ts";
 
 const LEASE_MS = 5000;
 const RENEW_MS = 20;
@@ -24,6 +25,8 @@ export class TestNode {
   readonly events: EngineEvent[] = [];
   port = 0;
   #renewing: NodeJS.Timeout | null = null;
+  /** Of the real directories, opened before anything was mounted over them. */
+  readonly #real: number[] = [];
   /** A secondary agrees to be overwritten as soon as it is asked. */
   admits = true;
 
@@ -41,9 +44,17 @@ export class TestNode {
     return join(this.folder, `tree${number}`);
   }
 
+  /** The directory beneath the mount of tree `number`: what is on this node's disk. */
+  real(number = 0): string {
+    return `/proc/${process.pid}/fd/${this.#real[number]}`;
+  }
+
   async open(o: { trees?: number; options?: Partial<OpenOptions> } = {}): Promise<void> {
     const trees = Array.from({ length: o.trees ?? 1 }, (_, number) => this.tree(number));
-    for (const path of trees) mkdirSync(path, { recursive: true });
+    for (const path of trees) {
+      mkdirSync(path, { recursive: true });
+      this.#real.push(openSync(path, "r"));
+    }
     const opened = await this.engine.open({
       moduleId: "test",
       nodeId: this.name,
@@ -89,6 +100,7 @@ export class TestNode {
   async close(): Promise<void> {
     this.dropLease();
     await this.engine.close({ lazy: true });
+    for (const real of this.#real.splice(0)) closeSync(real);
   }
 }
 
@@ -97,10 +109,13 @@ export class TestPair {
   readonly folder = mkdtempSync(join(tmpdir(), "mirrorfarm-pair-"));
   readonly a = new TestNode("node1", join(this.folder, "a"));
   readonly b = new TestNode("node2", join(this.folder, "b"));
+  /** Between `a` and the replication port of `b`. */
+  readonly relay = new Relay(() => this.b.port);
 
   async open(o: { trees?: number; options?: Partial<OpenOptions> } = {}): Promise<void> {
     await this.a.open(o);
     await this.b.open(o);
+    await this.relay.open();
     this.connect();
   }
 
@@ -108,7 +123,7 @@ export class TestPair {
     const [sessionId, replicationKey] = [randomBytes(16), randomBytes(32)];
     this.a.engine.addSession({ sessionId, replicationKey, peerId: this.b.name });
     this.b.engine.addSession({ sessionId, replicationKey, peerId: this.a.name });
-    this.a.engine.setPeer([{ host: "127.0.0.1", port: this.b.port }]);
+    this.a.engine.setPeer([{ host: "127.0.0.1", port: this.relay.port }]);
     this.b.engine.setPeer([{ host: "127.0.0.1", port: this.a.port }]);
   }
 
@@ -126,6 +141,7 @@ export class TestPair {
   async close(): Promise<void> {
     await this.a.close();
     await this.b.close();
+    await this.relay.close();
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
