@@ -1,0 +1,102 @@
+import { assert } from "../../shared/assert.ts";
+import type { Epoch, NodeId } from "../../shared/ids.ts";
+import type { NodeDisk } from "../disk.ts";
+import type { WitnessRecord } from "../record.ts";
+import type { VoteRequest } from "../votes.ts";
+import type { SimNode } from "./sim-node.ts";
+import type { World } from "./world.ts";
+
+/**
+ * Looks at the world from outside, with every node's files in view, and throws at the first broken
+ * promise. The names are those of docs/QUORUM.md.
+ */
+export class Judge {
+  readonly #acknowledged: { readonly op: number; readonly epoch: Epoch }[] = [];
+  /** A person, or a start after the death of both, accepted that writes may be missing. */
+  readonly #forgiven = new Set<number>();
+  readonly #leaders = new Map<Epoch, NodeId>();
+  #ops = 0;
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  nextOp(): number {
+    this.#ops += 1;
+    return this.#ops;
+  }
+
+  get acknowledgedCount(): number {
+    return this.#acknowledged.length;
+  }
+
+  /** S1: never two at once. */
+  look(): void {
+    const { a, b } = this.#world;
+    assert(!(a.canAnswer() && b.canAnswer()), `S1: both answer: ${this.#world.picture()}`);
+  }
+
+  /** S1, S4: one primary per epoch, and it holds whatever was ever acknowledged. */
+  serves(node: SimNode, epoch: Epoch): void {
+    const known = this.#leaders.get(epoch);
+    assert(known === undefined || known === node.id, `S1: epoch ${epoch} has two primaries`);
+    this.#leaders.set(epoch, node.id);
+    for (const { op } of this.#acknowledged) {
+      if (this.#forgiven.has(op) || node.data.applied.has(op)) continue;
+      assert(false, `S4: ${node.id} lacks acknowledged ${op}: ${this.#world.picture()}`);
+    }
+  }
+
+  /** S5: on every member of the recorded set that has not durably left it. */
+  acknowledged(node: SimNode, op: number, epoch: Epoch): void {
+    const record = this.#world.record;
+    for (const id of record?.epoch === epoch ? record.inSync : [node.id]) {
+      const member = this.#world.node(id);
+      const hasLeft = id !== node.id && member.disk?.outdated === true;
+      const has = member.data.applied.has(op) || this.#forgiven.has(op);
+      assert(hasLeft || has, `S5: ${id} lacks ${op}, acknowledged: ${this.#world.picture()}`);
+    }
+    this.#acknowledged.push({ op, epoch });
+  }
+
+  /** S2: no disk goes back to an earlier epoch, nor forgets what it voted for. */
+  persisted(id: NodeId, was: NodeDisk | null, now: NodeDisk): void {
+    if (was === null) return;
+    assert(now.epoch >= was.epoch, `S2: ${id} went back from ${was.epoch} to ${now.epoch}`);
+    const voted = was.pairVote?.terms.epoch ?? 0;
+    const bound = Math.max(now.epoch, now.pairVote?.terms.epoch ?? 0);
+    assert(bound >= voted, `S10: ${id} forgot its vote for epoch ${voted}`);
+  }
+
+  /** S2, S3 at the witness. */
+  voted(was: WitnessRecord | null, now: WitnessRecord | null, request: VoteRequest): void {
+    if (now === null || now === was) return;
+    assert(now.version > (was?.version ?? 0), "S2: a stored change raises the version");
+    if (was === null || now.isRecovering) return;
+    const isSameStore = was.storeId === now.storeId && !was.isRecovering;
+    assert(!isSameStore || now.epoch >= was.epoch, "S2: the witness went back");
+    if (now.epoch === was.epoch) return;
+    if (request.kind === "force" || (request.kind === "promote" && request.isLastResort)) {
+      this.forgive(request.nodeId);
+      return;
+    }
+    const { primary } = now;
+    if (request.kind !== "promote" || !isSameStore || request.pairDecision !== null) return;
+    assert(primary !== null && was.inSync.includes(primary), `S3: ${primary} was not in the set`);
+  }
+
+  /** That node's copy of these is gone; what no copy holds any more, nobody can keep. */
+  lost(id: NodeId, ops: readonly number[]): void {
+    const others = this.#world.nodes.filter((n) => n.id !== id);
+    for (const op of ops) {
+      if (!others.some((n) => n.data.applied.has(op))) this.#forgiven.add(op);
+    }
+  }
+
+  /** A start from this copy was accepted together with what it lacks. */
+  forgive(id: NodeId): void {
+    const { applied } = this.#world.node(id).data;
+    for (const { op } of this.#acknowledged) if (!applied.has(op)) this.#forgiven.add(op);
+  }
+}

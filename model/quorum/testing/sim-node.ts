@@ -1,0 +1,304 @@
+import type { BootMs, Epoch, NodeId } from "../../shared/ids.ts";
+import type { NodeDisk } from "../disk.ts";
+import { decideNode, type NodeState } from "../node.ts";
+import type { PeerState } from "../peer-state.ts";
+import { HOLDER_SHARE } from "../timers.ts";
+import type { Command, NodeConfig, NodeEffect, NodeEvent, TargetState } from "../types.ts";
+import { SimData } from "./sim-data.ts";
+import type { World } from "./world.ts";
+
+type Datagram = {
+  readonly sequence: number;
+  readonly sentMs: BootMs;
+  readonly seek: Epoch | null;
+  readonly state: PeerState | null;
+};
+
+/**
+ * The shell around one node's decisions, reduced to what the protocol can notice: heartbeats with
+ * promises and grants, the disk, the data plane, the service. A crash drops everything but the
+ * disk and the files; it may come between any two effects.
+ */
+export class SimNode {
+  readonly id: NodeId;
+  readonly config: NodeConfig;
+  readonly data: SimData;
+  disk: NodeDisk | null = null;
+  state: NodeState | null = null;
+  isAlive = false;
+  isFrozen = false;
+  isFenced = false;
+  target: TargetState = "STOP";
+  reason = "";
+  readonly reports: string[] = [];
+  /** Crash before the n-th effect from now. */
+  crashAtEffect: number | null = null;
+  /** The lease cell. */
+  #peerGrant: { epoch: Epoch; untilMs: BootMs } | null = null;
+  #witnessUntilMs: BootMs | null = null;
+  #hasStandingVote = false;
+  #seek: Epoch | null = null;
+  #promise: Epoch | null = null;
+  #lastPromiseEndsMs: BootMs | null = null;
+  #lastHeardMs: BootMs | null = null;
+  #published: PeerState | null = null;
+  #sequence = 0;
+  #lastSequence = 0;
+  #run = 0;
+  #osRun = 0;
+  readonly #world: World;
+  readonly #initialData: "empty" | "hasData";
+
+  constructor(world: World, config: NodeConfig, initialData: "empty" | "hasData") {
+    this.#world = world;
+    this.config = config;
+    this.id = config.self;
+    this.#initialData = initialData;
+    this.data = new SimData(world, this);
+  }
+
+  get peer(): SimNode {
+    return this.#world.node(this.config.peer);
+  }
+
+  /** The agent starts. `isOsBoot`: the machine did, too. */
+  boot(isOsBoot = true, atBoot: "start" | "stop" | "asBefore" = "asBefore"): void {
+    if (isOsBoot) this.#osRun += 1;
+    this.#run += 1;
+    this.isAlive = true;
+    this.data.isOpen = true;
+    const run = this.#run;
+    const incarnation = `${this.id}${run}`;
+    const hasFiles = this.data.applied.size > 0 || this.#initialData === "hasData";
+    this.#decide({
+      kind: "started",
+      disk: this.disk,
+      isDiskLost: false,
+      bootId: `${this.id}-os${this.#osRun}`,
+      incarnation,
+      data: hasFiles ? "hasData" : "empty",
+      atBoot,
+      newHistoryId: `history-${incarnation}`,
+    });
+    this.#beat(run);
+    this.#tick(run);
+  }
+
+  crash(): void {
+    this.isAlive = false;
+    this.#run += 1;
+    this.state = null;
+    this.#peerGrant = null;
+    this.#witnessUntilMs = null;
+    this.#hasStandingVote = false;
+    this.#seek = null;
+    this.#promise = null;
+    this.#lastPromiseEndsMs = null;
+    this.#lastHeardMs = null;
+    this.#published = null;
+    this.isFenced = false;
+    this.isFrozen = false;
+    this.data.crash();
+  }
+
+  /** Power is cut: what was not synced is gone. */
+  crashOs(): void {
+    this.crash();
+    this.data.losePageCache();
+    this.target = "STOP";
+  }
+
+  command(command: Command): void {
+    this.tell({ kind: "commanded", command });
+  }
+
+  tell(event: NodeEvent): void {
+    if (this.isAlive && this.state !== null) this.#decide(event);
+  }
+
+  /** Later, and only if this run of the agent still lives. */
+  later(delayMs: number, event: NodeEvent): void {
+    const run = this.#run;
+    this.#world.after(delayMs, () => {
+      if (run === this.#run) this.tell(event);
+    });
+  }
+
+  /** What the data thread looks at before each answer. */
+  hasLease(epoch: Epoch): boolean {
+    if (this.isFenced || this.isFrozen) return false;
+    if (this.#hasStandingVote) return true;
+    const { nowMs } = this.#world;
+    const peer = this.#peerGrant;
+    if (peer !== null && peer.epoch === epoch && nowMs < peer.untilMs) return true;
+    return this.#witnessUntilMs !== null && nowMs < this.#witnessUntilMs;
+  }
+
+  canAnswer(): boolean {
+    const epoch = this.data.servedEpoch;
+    return this.isAlive && epoch !== null && this.hasLease(epoch);
+  }
+
+  picture(): string {
+    const s = this.state;
+    if (!this.isAlive || s === null) return `${this.id} dead (disk ${this.disk?.epoch ?? "-"})`;
+    const { epoch, primary, inSync, outdated, asked, joining } = s.disk;
+    const flags = `${outdated ? " outdated" : ""}${joining === null ? "" : ` joining ${joining}`}`;
+    const role = `${s.role.kind} ${epoch}/${primary} {${inSync}} asked ${asked}${flags}`;
+    return `${this.id} ${this.target} ${role}: ${this.reason}`;
+  }
+
+  #decide(event: NodeEvent): void {
+    const was =
+      event.kind === "started" || this.state === null ? { config: this.config } : this.state;
+    const decision = decideNode(was, event, this.#world.nowMs);
+    this.state = decision.state;
+    this.reason = decision.reason;
+    const run = this.#run;
+    for (const effect of decision.effects) {
+      if (this.crashAtEffect !== null) {
+        this.crashAtEffect -= 1;
+        if (this.crashAtEffect < 0) {
+          this.crashAtEffect = null;
+          this.crash();
+          return;
+        }
+      }
+      this.#apply(effect);
+      if (run !== this.#run) return;
+    }
+  }
+
+  #apply(e: NodeEffect): void {
+    switch (e.kind) {
+      case "persist":
+        this.#world.judge.persisted(this.id, this.disk, e.disk);
+        this.disk = e.disk;
+        return;
+      case "fence":
+        this.isFenced = true;
+        return;
+      case "thaw":
+        this.isFenced = false;
+        this.data.retry();
+        return;
+      case "promise":
+        this.#promise = e.epoch;
+        if (e.epoch === null) {
+          this.later(1, { kind: "promisesClosed", lastPromiseEndsMs: this.#lastPromiseEndsMs });
+        }
+        return;
+      case "seekPeerGrant":
+        this.#seek = e.epoch;
+        return;
+      case "setWitnessGrant":
+        this.#witnessUntilMs = e.untilMs;
+        return;
+      case "setStandingVote":
+        this.#hasStandingVote = e.isHeld;
+        return;
+      case "publishPeerState":
+        this.#published = e.state;
+        return;
+      case "askWitness":
+        this.#ask(e);
+        return;
+      case "sign":
+        this.later(1, { kind: "signed", text: e.text, signature: `${this.id}:${e.text.length}` });
+        return;
+      case "setTarget":
+        this.#setTarget(e.state);
+        return;
+      case "killApplication":
+        this.data.fail();
+        this.later(10, { kind: "serviceStopped" });
+        return;
+      case "report":
+        this.reports.push(e.text);
+        return;
+      default:
+        this.data.run(e);
+    }
+  }
+
+  #ask(e: Extract<NodeEffect, { kind: "askWitness" }>): void {
+    const requestId = e.request.id;
+    const run = this.#run;
+    this.#world.ask(this.id, e.request, (answer) => {
+      if (run === this.#run) this.tell({ kind: "voteAnswered", requestId, answer });
+    });
+    this.later(this.config.timers.voteTimeoutMs, {
+      kind: "voteFailed",
+      requestId,
+      cause: "no answer",
+    });
+  }
+
+  #setTarget(state: TargetState): void {
+    const was = this.target;
+    this.target = state;
+    if (was === state) return;
+    const isDown = state === "STOP" || state === "WAIT";
+    this.later(20, { kind: isDown ? "serviceStopped" : "serviceStarted" });
+  }
+
+  #tick(run: number): void {
+    if (run !== this.#run) return;
+    if (!this.isFrozen) {
+      this.tell({
+        kind: "heartbeatViewChanged",
+        lastHeardMs: this.#lastHeardMs,
+        peerGrantUntilMs: this.#peerGrant?.untilMs ?? null,
+        peerGrantEpoch: this.#peerGrant?.epoch ?? null,
+      });
+      this.tell({ kind: "ticked" });
+      this.data.work();
+    }
+    this.#world.after(50, () => this.#tick(run));
+  }
+
+  #beat(run: number): void {
+    if (run !== this.#run) return;
+    if (!this.isFrozen) {
+      this.#sequence += 1;
+      const { nowMs } = this.#world;
+      const datagram = {
+        sequence: this.#sequence,
+        sentMs: nowMs,
+        seek: this.#seek,
+        state: this.#published,
+      };
+      this.#send(() => this.peer.#hear(datagram));
+    }
+    this.#world.after(this.config.timers.heartbeatMs, () => this.#beat(run));
+  }
+
+  #send(arrive: () => void): void {
+    const world = this.#world;
+    if (world.isCut(this.id, this.config.peer) || world.random() < world.loss) return;
+    world.after(1 + Math.floor(world.random() * 8), () => {
+      if (!world.isCut(this.id, this.config.peer)) arrive();
+    });
+  }
+
+  #hear(datagram: Datagram): void {
+    if (!this.isAlive || this.isFrozen) return;
+    const { nowMs } = this.#world;
+    this.#lastHeardMs = nowMs;
+    const { seek, sentMs, state } = datagram;
+    if (seek !== null && seek === this.#promise) {
+      this.#lastPromiseEndsMs = nowMs + this.config.timers.peerLeaseMs;
+      this.#send(() => this.peer.#acknowledged(seek, sentMs));
+    }
+    if (datagram.sequence <= this.#lastSequence || state === null) return;
+    this.#lastSequence = datagram.sequence;
+    this.tell({ kind: "peerStateReceived", state });
+  }
+
+  #acknowledged(epoch: Epoch, sentMs: BootMs): void {
+    if (!this.isAlive || this.isFrozen || this.#seek !== epoch) return;
+    const untilMs = sentMs + this.config.timers.peerLeaseMs * HOLDER_SHARE;
+    const known = this.#peerGrant?.epoch === epoch ? this.#peerGrant.untilMs : 0;
+    this.#peerGrant = { epoch, untilMs: Math.max(known, untilMs) };
+  }
+}
