@@ -4,6 +4,7 @@
  * gets an error instead of waiting for ever, and the main thread is told to fence.
  */
 
+import { availableParallelism } from "node:os";
 import { MessageChannel, workerData } from "node:worker_threads";
 import { bootMs } from "../adapters/linux/clock.ts";
 import { ERRNO } from "../adapters/linux/errno.ts";
@@ -32,11 +33,13 @@ import { Sender } from "./sender.ts";
 import { Sessions } from "./sessions.ts";
 
 const DESCRIPTORS_WANTED = 1 << 20;
+/** They wait for disks, not for processors; more than a few only queue in the disk. */
+const HELPER_THREADS = Math.min(4, availableParallelism());
 
 function run(start: CoreStart): void {
   const post = (message: FromCore): void => start.port.postMessage(message);
   prepareThread();
-  const blocking = new BlockingPool();
+  const blocking = new BlockingPool({ threads: HELPER_THREADS });
   const core = assemble(start, blocking, post);
   post({ kind: "ready" });
   try {

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, promises as fs, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { must, TestPair } from "./testing/pair.ts";
 
 /** Mounting needs root and FUSE; the runner of all stages lists what was left out. */
@@ -33,15 +33,15 @@ async function until(what: () => boolean, boundMs = 5000): Promise<void> {
   }
 }
 
-describe.skipIf(!canMount)("two engines with real mounts", { timeout: 30_000 }, () => {
+describe.skipIf(!canMount)("an attached pair with real mounts", { timeout: 30_000 }, () => {
   let pair: TestPair;
-  const children: ChildProcess[] = [];
 
-  beforeEach(() => {
+  beforeAll(async () => {
     pair = new TestPair();
+    await pair.open();
+    await pair.attach();
   });
-  afterEach(async () => {
-    for (const child of children.splice(0)) child.kill("SIGKILL");
+  afterAll(async () => {
     await pair.close();
   });
 
@@ -49,8 +49,6 @@ describe.skipIf(!canMount)("two engines with real mounts", { timeout: 30_000 }, 
   const onDiskOfB = (name: string): string => join(pair.b.real(), name);
 
   test("what a call wrote is on the secondary's disk directory when it returns", async () => {
-    await pair.open();
-    await pair.attach();
     for (let round = 0; round < 100; round += 1) {
       const text = `round ${round}`;
       await fs.writeFile(onA(`file${round % 7}`), text);
@@ -65,8 +63,6 @@ describe.skipIf(!canMount)("two engines with real mounts", { timeout: 30_000 }, 
   });
 
   test("an fsync returns after both disks, also of a directory", async () => {
-    await pair.open();
-    await pair.attach();
     const file = await fs.open(onA("f"), "w");
     await file.write(randomBytes(3 * 1024 * 1024));
     await file.sync();
@@ -79,29 +75,12 @@ describe.skipIf(!canMount)("two engines with real mounts", { timeout: 30_000 }, 
   });
 
   test("the secondary's mount is read-only for everybody", async () => {
-    await pair.open();
-    await pair.attach();
     await fs.writeFile(onA("x"), "data");
     expect(await fs.readFile(join(pair.b.tree(), "x"), "utf8")).toBe("data");
     await expect(fs.writeFile(join(pair.b.tree(), "y"), "no")).rejects.toThrow(/EROFS/);
   });
 
-  test("two trees share one order and attach together, with what was there before", async () => {
-    await pair.open({ trees: 2 });
-    pair.a.holdLease(1);
-    await must(pair.a.engine.serve({ epoch: 1, ackBy: "none" }));
-    await fs.writeFile(join(pair.a.tree(0), "old"), "before");
-    await fs.writeFile(join(pair.a.tree(1), "old"), "before too");
-    await pair.attach();
-    expect(readFileSync(join(pair.b.real(0), "old"), "utf8")).toBe("before");
-    expect(readFileSync(join(pair.b.real(1), "old"), "utf8")).toBe("before too");
-    await fs.writeFile(join(pair.a.tree(1), "new"), "after");
-    expect(readFileSync(join(pair.b.real(1), "new"), "utf8")).toBe("after");
-  });
-
   test("a broken connection is taken up again without a resync", async () => {
-    await pair.open();
-    await pair.attach();
     const attached = pair.a.events.length;
     for (let round = 0; round < 5; round += 1) {
       pair.relay.cut({ refuse: false });
@@ -114,6 +93,91 @@ describe.skipIf(!canMount)("two engines with real mounts", { timeout: 30_000 }, 
     const since = pair.a.events.slice(attached).map((event) => event.kind);
     expect(since).not.toContain("detached");
     expect(since).not.toContain("resyncProgress");
+  });
+
+  test("while fenced no reply leaves; thawed, all leave", async () => {
+    await fs.writeFile(onA("f"), "before");
+    pair.a.engine.fence();
+    const writing = quiet(fs.writeFile(onA("f"), "after!"));
+    const reading = quiet(fs.stat(onA("unknown-name")));
+    expect(await within(300, writing)).toBe("waits");
+    expect(await within(50, reading)).toBe("waits");
+    pair.a.engine.thaw();
+    expect(await within(2000, writing)).toBeUndefined();
+    expect(await within(2000, reading)).toBe("failed");
+  });
+
+  test("past the lease no reply leaves; with a new grant of the same epoch, all leave", async () => {
+    pair.a.dropLease();
+    const writing = quiet(fs.writeFile(onA("f"), "x"));
+    expect(await within(300, writing)).toBe("waits");
+    pair.a.holdLease(2);
+    expect(await within(200, writing)).toBe("waits");
+    pair.a.dropLease();
+    pair.a.holdLease(1);
+    expect(await within(2000, writing)).toBeUndefined();
+  });
+
+  test("strangers on the port change nothing and push nobody aside", async () => {
+    const noises = [
+      randomBytes(1),
+      randomBytes(60),
+      randomBytes(4096),
+      Buffer.from("MFRP\x01\x01"),
+    ];
+    for (const noise of noises) {
+      const socket = connect(pair.b.port, "127.0.0.1");
+      socket.on("error", () => {});
+      socket.write(noise);
+      if (noise.length >= 60) await new Promise((resolve) => socket.on("close", resolve));
+      socket.unref();
+    }
+    await fs.writeFile(onA("f"), "still");
+    expect(readFileSync(onDiskOfB("f"), "utf8")).toBe("still");
+    expect(pair.a.events.map((event) => event.kind)).not.toContain("detached");
+  });
+
+  test("a record that was changed on the way closes the connection and is not applied", async () => {
+    let isTampered = false;
+    pair.relay.onForward = (bytes) => {
+      if (isTampered || bytes.length < 40) return bytes;
+      isTampered = true;
+      const changed = Buffer.from(bytes);
+      changed[30] = (changed[30] ?? 0) ^ 1;
+      return changed;
+    };
+    await fs.writeFile(onA("f"), "as it was");
+    expect(isTampered).toBe(true);
+    expect(readFileSync(onDiskOfB("f"), "utf8")).toBe("as it was");
+  });
+});
+
+describe.skipIf(!canMount)("a pair on its way, with real mounts", { timeout: 30_000 }, () => {
+  let pair: TestPair;
+  const children: ChildProcess[] = [];
+
+  beforeEach(() => {
+    pair = new TestPair();
+  });
+  afterEach(async () => {
+    for (const child of children.splice(0)) child.kill("SIGKILL");
+    await pair.close();
+  });
+
+  const onA = (name: string): string => join(pair.a.tree(), name);
+  const onDiskOfB = (name: string): string => join(pair.b.real(), name);
+
+  test("two trees share one order and attach together, with what was there before", async () => {
+    await pair.open({ trees: 2 });
+    pair.a.holdLease(1);
+    await must(pair.a.engine.serve({ epoch: 1, ackBy: "none" }));
+    await fs.writeFile(join(pair.a.tree(0), "old"), "before");
+    await fs.writeFile(join(pair.a.tree(1), "old"), "before too");
+    await pair.attach();
+    expect(readFileSync(join(pair.b.real(0), "old"), "utf8")).toBe("before");
+    expect(readFileSync(join(pair.b.real(1), "old"), "utf8")).toBe("before too");
+    await fs.writeFile(join(pair.a.tree(1), "new"), "after");
+    expect(readFileSync(join(pair.b.real(1), "new"), "utf8")).toBe("after");
   });
 
   test("without acknowledgements a write waits, is reported, and goes on when alone", async () => {
@@ -145,33 +209,6 @@ describe.skipIf(!canMount)("two engines with real mounts", { timeout: 30_000 }, 
     await must(pair.a.engine.startResync({ epoch: 1 }));
     await pair.a.saw("attached");
     expect(readFileSync(onDiskOfB("f"), "utf8")).toBe("x");
-  });
-
-  test("while fenced no reply leaves; thawed, all leave", async () => {
-    await pair.open();
-    await pair.attach();
-    await fs.writeFile(onA("f"), "before");
-    pair.a.engine.fence();
-    const writing = quiet(fs.writeFile(onA("f"), "after!"));
-    const reading = quiet(fs.stat(onA("unknown-name")));
-    expect(await within(300, writing)).toBe("waits");
-    expect(await within(50, reading)).toBe("waits");
-    pair.a.engine.thaw();
-    expect(await within(2000, writing)).toBeUndefined();
-    expect(await within(2000, reading)).toBe("failed");
-  });
-
-  test("past the lease no reply leaves; with a new grant of the same epoch, all leave", async () => {
-    await pair.open();
-    await pair.attach();
-    pair.a.dropLease();
-    const writing = quiet(fs.writeFile(onA("f"), "x"));
-    expect(await within(300, writing)).toBe("waits");
-    pair.a.holdLease(2);
-    expect(await within(200, writing)).toBe("waits");
-    pair.a.dropLease();
-    pair.a.holdLease(1);
-    expect(await within(2000, writing)).toBeUndefined();
   });
 
   test("after a vote for a newer epoch nothing of the old one is applied", async () => {
@@ -263,43 +300,6 @@ describe.skipIf(!canMount)("two engines with real mounts", { timeout: 30_000 }, 
     expect(await within(100, unlinking)).toBe("waits");
     await must(pair.a.engine.acknowledgeAlone(1));
     expect(await within(2000, unlinking)).toBeUndefined();
-  });
-
-  test("strangers on the port change nothing and push nobody aside", async () => {
-    await pair.open();
-    await pair.attach();
-    const noises = [
-      randomBytes(1),
-      randomBytes(60),
-      randomBytes(4096),
-      Buffer.from("MFRP\x01\x01"),
-    ];
-    for (const noise of noises) {
-      const socket = connect(pair.b.port, "127.0.0.1");
-      socket.on("error", () => {});
-      socket.write(noise);
-      if (noise.length >= 60) await new Promise((resolve) => socket.on("close", resolve));
-      socket.unref();
-    }
-    await fs.writeFile(onA("f"), "still");
-    expect(readFileSync(onDiskOfB("f"), "utf8")).toBe("still");
-    expect(pair.a.events.map((event) => event.kind)).not.toContain("detached");
-  });
-
-  test("a record that was changed on the way closes the connection and is not applied", async () => {
-    await pair.open();
-    await pair.attach();
-    let isTampered = false;
-    pair.relay.onForward = (bytes) => {
-      if (isTampered || bytes.length < 40) return bytes;
-      isTampered = true;
-      const changed = Buffer.from(bytes);
-      changed[30] = (changed[30] ?? 0) ^ 1;
-      return changed;
-    };
-    await fs.writeFile(onA("f"), "as it was");
-    expect(isTampered).toBe(true);
-    expect(readFileSync(onDiskOfB("f"), "utf8")).toBe("as it was");
   });
 
   test("an orderly close flushes and takes the mounts off", async () => {

@@ -14,6 +14,7 @@ import { err, ok, type Result } from "#model/shared/result.ts";
 import { errnoName } from "../adapters/linux/errno.ts";
 import type { BlockingCalls, BlockingKind } from "../fuse/ports.ts";
 import type { Applier } from "./applier.ts";
+import type { FileTable } from "./file-table.ts";
 import { type DecodedFrame, encodeFrame, type Frame } from "./frame.ts";
 import type { Operation } from "./operation.ts";
 import type { ConnectionLost } from "./sealed-connection.ts";
@@ -22,7 +23,9 @@ import { WireWriter } from "./wire.ts";
 
 export type ReceiverPorts = {
   readonly order: ReceiverOrder;
-  readonly applier: Pick<Applier, "apply" | "files">;
+  readonly applier: Pick<Applier, "apply"> & {
+    readonly files: Pick<FileTable, "hold" | "releaser">;
+  };
   readonly blocking: BlockingCalls;
   /** This copy is no longer in step: the attachment is over. */
   readonly onFault: (errno: number, detail: string) => void;
