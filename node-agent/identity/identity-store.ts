@@ -5,8 +5,8 @@ import * as z from "zod/mini";
 import { ClusterName, NodeName } from "#model/contract/common.ts";
 import type { ClusterId, NodeId, UnixMs } from "#model/shared/ids.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
+import { writeFileDurably } from "../adapters/atomic-file.ts";
 import { createNodeKey } from "./certificate-request.ts";
-import { writeFileDurably } from "./durable-file.ts";
 
 /**
  * Who this node is: a key that never leaves it, and a certificate of the cluster's CA that says
@@ -67,16 +67,16 @@ export async function loadIdentity(
   return combine(...texts);
 }
 
-/** Keeps it; resolves when it is safe on the disk. The certificate last: it names the key. */
+/** Keeps it; safe on the disk when it resolves. The certificate last: it names the key. */
 export async function storeIdentity(stateDirectory: string, identity: NodeIdentity): Promise<void> {
   await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
   const { clusterId, nodeId, controlPlaneUrl } = identity;
   const node = JSON.stringify({ format: 1, clusterId, nodeId, controlPlaneUrl }, null, 2);
   const path = (name: string): string => join(stateDirectory, name);
-  await writeFileDurably(path(FILES.key), identity.keyPem, 0o600);
-  await writeFileDurably(path(FILES.ca), identity.caPem, 0o644);
-  await writeFileDurably(path(FILES.node), `${node}\n`, 0o644);
-  await writeFileDurably(path(FILES.certificate), identity.certificatePem, 0o644);
+  writeFileDurably(path(FILES.key), identity.keyPem, 0o600);
+  writeFileDurably(path(FILES.ca), identity.caPem, 0o644);
+  writeFileDurably(path(FILES.node), `${node}\n`, 0o644);
+  writeFileDurably(path(FILES.certificate), identity.certificatePem, 0o644);
 }
 
 /**
@@ -92,7 +92,7 @@ export async function loadOrCreateKey(stateDirectory: string): Promise<string> {
   } catch {
     const keyPem = createNodeKey();
     await mkdir(stateDirectory, { recursive: true, mode: 0o700 });
-    await writeFileDurably(path, keyPem, 0o600);
+    writeFileDurably(path, keyPem, 0o600);
     return keyPem;
   }
 }

@@ -346,14 +346,18 @@ describe("a datagram that is not the peer's is counted and dropped:", () => {
 
 test("the guard is told the end of the lease, and not to trust the fence of a hung agent", () => {
   const world = new World();
-  const targets = { addresses: [], cgroupPath: "/c", processGroups: [], mounts: ["/m"] };
+  expect(world.one.core.guardReport()).toEqual({ isMainHung: false, modules: [] });
+  const targets = { addresses: [], cgroupPath: "/c", processMark: null, mounts: ["/m"] };
   world.one.core.take({ kind: "guard", moduleId: "shop", targets });
   world.one.lead(7);
   world.one.cell.setStandingVote(7);
   world.one.cell.fence();
   const leaseUntilBootMs = Number.MAX_SAFE_INTEGER;
   const report = { moduleId: "shop", leaseUntilBootMs, isFencedByAgent: true, targets };
-  expect(world.one.core.guardReport()).toEqual([report]);
+  expect(world.one.core.guardReport()).toEqual({ isMainHung: false, modules: [report] });
   world.one.nowMs += 10_001;
-  expect(world.one.core.guardReport()).toEqual([{ ...report, isFencedByAgent: false }]);
+  expect(world.one.core.guardReport()).toEqual({
+    isMainHung: true,
+    modules: [{ ...report, isFencedByAgent: false }],
+  });
 });

@@ -32,7 +32,7 @@ import {
 import { assert, assertNever } from "#model/shared/assert.ts";
 import type { BootMs, Epoch, ModuleId } from "#model/shared/ids.ts";
 import { err } from "#model/shared/result.ts";
-import type { FenceTargets, GuardedModule } from "../guard/fence-order.ts";
+import type { FenceTargets, GuardReport } from "../guard/fence-order.ts";
 import { HangWatch } from "./hang-watch.ts";
 import type { PromiseAnswer, PromiseTerms } from "./heartbeats.ts";
 import { LeaseCell, MainProgress } from "./lease-cell.ts";
@@ -59,7 +59,8 @@ type Member = {
   readonly cell: LeaseCell;
   state: unknown;
   readonly watch: HangWatch;
-  targets: FenceTargets | null;
+  /** undefined: the main thread has not said yet what runs here. */
+  targets: FenceTargets | null | undefined;
   /** The number of the peer's heartbeat whose state was posted last: later ones only. */
   peerStateNumber: number;
 };
@@ -156,20 +157,20 @@ export class HeartbeatCore {
     if (wasSilent || hasBegun) this.#postView();
   }
 
-  /** What the guard must know right now. */
-  guardReport(): readonly GuardedModule[] {
+  /** What the guard must know right now. A module that nobody spoke of is left as the guard has it. */
+  guardReport(): GuardReport {
     const isMainHung = this.#isMainHung(this.#ports.bootMs());
-    return [...this.#members].map(([moduleId, { cell, targets }]) => {
+    const modules = [...this.#members].flatMap(([moduleId, { cell, targets }]) => {
+      if (targets === undefined) return [];
       const untilMs = cell.leaseUntilBootMs();
-      return {
-        moduleId,
-        // JSON has no Infinity: a standing vote has no end that matters here.
-        leaseUntilBootMs: untilMs === null ? null : Math.min(untilMs, Number.MAX_SAFE_INTEGER),
-        // A hung main thread cannot watch over its fence.
-        isFencedByAgent: cell.isFenced && !isMainHung,
-        targets,
-      };
+      // JSON has no Infinity: a standing vote has no end that matters here.
+      const leaseUntilBootMs = untilMs === null ? null : Math.min(untilMs, Number.MAX_SAFE_INTEGER);
+      // A hung main thread cannot watch over its fence.
+      return [
+        { moduleId, leaseUntilBootMs, isFencedByAgent: cell.isFenced && !isMainHung, targets },
+      ];
     });
+    return { isMainHung, modules };
   }
 
   #member(moduleId: ModuleId): Member {
@@ -184,7 +185,7 @@ export class HeartbeatCore {
       cell: new LeaseCell(buffer),
       state: undefined,
       watch: new HangWatch(this.#options.hangAfterMs, this.#ports.bootMs()),
-      targets: null,
+      targets: undefined,
       peerStateNumber: 0,
     });
     return false;

@@ -3,6 +3,7 @@ import { Socket } from "node:net";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "#model/shared/assert.ts";
 import { bootMs } from "../adapters/linux/clock.ts";
+import type { GuardReport } from "../guard/fence-order.ts";
 import { HeartbeatCore } from "./heartbeat-core.ts";
 import type { NetworkEnds, ThreadCommand, ThreadEvent, ThreadOptions } from "./thread-messages.ts";
 
@@ -87,11 +88,11 @@ class GuardFeed {
     this.#socket?.resume();
   }
 
-  report(modules: ReturnType<HeartbeatCore["guardReport"]>): void {
+  report(report: GuardReport): void {
     const socket = this.#socket;
     if (socket === null || socket.destroyed) return;
     if (socket.writableLength > GUARD_BACKLOG_BYTES_MAX) return;
-    socket.write(`${JSON.stringify({ modules })}\n`);
+    socket.write(`${JSON.stringify(report)}\n`);
   }
 
   close(): void {

@@ -1,0 +1,135 @@
+import { describe, expect, test } from "vitest";
+import type { GuardedModule } from "./fence-order.ts";
+import {
+  DEAD_AGENT_GRACE_MS,
+  GuardBook,
+  HUNG_AGENT_KILL_MS,
+  LIVE_AGENT_GRACE_MS,
+} from "./guard-book.ts";
+
+const TARGETS = { addresses: [], cgroupPath: "/c", processMark: null, mounts: [] };
+const UNTIL = 10_000;
+
+const shop = (change: Partial<GuardedModule> = {}): GuardedModule => ({
+  moduleId: "shop",
+  leaseUntilBootMs: UNTIL,
+  isFencedByAgent: false,
+  targets: TARGETS,
+  ...change,
+});
+
+function bookWith(module: GuardedModule, atMs = 9_000): GuardBook {
+  const book = new GuardBook();
+  book.note({ isMainHung: false, modules: [module] }, atMs);
+  return book;
+}
+
+/** The agent goes on to report the same; true when the module is due at that instant. */
+function isDueWithLiveAgent(book: GuardBook, module: GuardedModule, atMs: number): boolean {
+  book.note({ isMainHung: false, modules: [module] }, atMs);
+  return book.due(true, atMs).length > 0;
+}
+
+describe("with a live agent", () => {
+  test("nothing is due while the lease lives", () => {
+    expect(isDueWithLiveAgent(bookWith(shop()), shop(), UNTIL - 1)).toBe(false);
+  });
+
+  test("it gets time to fence by itself, and no more", () => {
+    const book = bookWith(shop());
+    expect(isDueWithLiveAgent(book, shop(), UNTIL + LIVE_AGENT_GRACE_MS - 1)).toBe(false);
+    expect(isDueWithLiveAgent(book, shop(), UNTIL + LIVE_AGENT_GRACE_MS)).toBe(true);
+  });
+
+  test("what it has fenced itself is left to it", () => {
+    const fenced = shop({ isFencedByAgent: true });
+    expect(isDueWithLiveAgent(bookWith(shop()), fenced, UNTIL + 60_000)).toBe(false);
+  });
+
+  test("a lease that vanishes ends like one that runs out", () => {
+    const book = bookWith(shop());
+    const gone = shop({ leaseUntilBootMs: null });
+    expect(isDueWithLiveAgent(book, gone, 9_100)).toBe(false);
+    expect(isDueWithLiveAgent(book, gone, 9_100 + LIVE_AGENT_GRACE_MS)).toBe(true);
+  });
+
+  test("before the first lease nothing has ended", () => {
+    const waiting = shop({ leaseUntilBootMs: null });
+    expect(isDueWithLiveAgent(bookWith(waiting), waiting, 60_000)).toBe(false);
+  });
+
+  test("silence is taken for a stopped agent: the lease is counted to its end", () => {
+    const book = bookWith(shop({ isFencedByAgent: true }));
+    expect(book.due(true, UNTIL + DEAD_AGENT_GRACE_MS - 1)).toEqual([]);
+    expect(book.due(true, UNTIL + DEAD_AGENT_GRACE_MS)).toEqual([
+      { moduleId: "shop", targets: TARGETS },
+    ]);
+  });
+
+  test("a hung one is beyond hope after a while, unless it turns again", () => {
+    const book = new GuardBook();
+    const hung = { isMainHung: true, modules: [] };
+    book.note(hung, 1_000);
+    book.note(hung, 900 + HUNG_AGENT_KILL_MS);
+    expect(book.isAgentBeyondHope(900 + HUNG_AGENT_KILL_MS)).toBe(false);
+    expect(book.isAgentBeyondHope(1_000 + HUNG_AGENT_KILL_MS)).toBe(true);
+    book.note({ isMainHung: false, modules: [] }, 20_000);
+    expect(book.isAgentBeyondHope(60_000)).toBe(false);
+  });
+});
+
+describe("after the agent's death", () => {
+  test("the module lives to the end of its lease", () => {
+    const book = bookWith(shop());
+    book.noteAgentDied();
+    expect(book.due(false, UNTIL)).toEqual([]);
+    expect(book.due(false, UNTIL + DEAD_AGENT_GRACE_MS)).toHaveLength(1);
+  });
+
+  test("a module that it had fenced is taken down, as nobody watches over it any more", () => {
+    const book = bookWith(shop({ isFencedByAgent: true }));
+    book.noteAgentDied();
+    expect(book.due(false, UNTIL + DEAD_AGENT_GRACE_MS)).toHaveLength(1);
+  });
+
+  test("a module without any lease is taken down at once", () => {
+    const book = bookWith(shop({ leaseUntilBootMs: null }));
+    book.noteAgentDied();
+    expect(book.due(false, 9_000 + DEAD_AGENT_GRACE_MS)).toHaveLength(1);
+  });
+
+  test("a standing vote has no end", () => {
+    const book = bookWith(shop({ leaseUntilBootMs: Number.MAX_SAFE_INTEGER }));
+    book.noteAgentDied();
+    expect(book.due(false, 1e12)).toEqual([]);
+  });
+
+  test("a new agent that does not speak of the module leaves the deadline as it was", () => {
+    const book = bookWith(shop());
+    book.noteAgentDied();
+    book.note({ isMainHung: false, modules: [] }, UNTIL + DEAD_AGENT_GRACE_MS);
+    expect(book.due(true, UNTIL + LIVE_AGENT_GRACE_MS)).toHaveLength(1);
+  });
+
+  test("a new agent that renews the lease in time keeps the application", () => {
+    const book = bookWith(shop());
+    book.noteAgentDied();
+    const renewed = shop({ leaseUntilBootMs: UNTIL + 5_000 });
+    expect(isDueWithLiveAgent(book, renewed, UNTIL + 2_000)).toBe(false);
+  });
+});
+
+test("what is down is fenced once, and again only after another lease", () => {
+  const book = bookWith(shop());
+  expect(isDueWithLiveAgent(book, shop(), UNTIL + LIVE_AGENT_GRACE_MS)).toBe(true);
+  book.noteFenced("shop");
+  expect(isDueWithLiveAgent(book, shop(), UNTIL + 60_000)).toBe(false);
+  const again = shop({ leaseUntilBootMs: 100_000 });
+  expect(isDueWithLiveAgent(book, again, 90_000)).toBe(false);
+  expect(isDueWithLiveAgent(book, again, 100_000 + LIVE_AGENT_GRACE_MS)).toBe(true);
+});
+
+test("a module of which nothing runs any more is forgotten", () => {
+  const book = bookWith(shop());
+  expect(isDueWithLiveAgent(book, shop({ targets: null }), UNTIL + 60_000)).toBe(false);
+});

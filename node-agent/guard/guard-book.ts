@@ -1,0 +1,107 @@
+import type { BootMs, ModuleId } from "#model/shared/ids.ts";
+import type { FenceTargets, GuardedModule, GuardReport } from "./fence-order.ts";
+
+/**
+ * When must a module be fenced? Rules without a clock or a process: the guard asks at every tick.
+ */
+
+/**
+ * A live agent gets this long after the end of a lease to fence by itself. It answers no file
+ * operation meanwhile (every reply looks at the lease), and its own fence can be undone when the
+ * lease comes back, ours cannot.
+ */
+export const LIVE_AGENT_GRACE_MS = 1_000;
+/** The last report of a dead or silent agent may be one feed old, and the lease renewed since. */
+export const DEAD_AGENT_GRACE_MS = 100;
+/** Reports stay away for this long: the agent is stopped as a whole, whatever it looks like. */
+export const SILENCE_MS_MAX = 500;
+/** A main thread that hangs for this much longer than `hangAfterMs` never comes back. */
+export const HUNG_AGENT_KILL_MS = 10_000;
+
+type Entry = {
+  readonly module: GuardedModule;
+  /** A lease has been seen since the targets were named: from now on its absence means its end. */
+  readonly isArmed: boolean;
+  /** When the lease was seen to be gone (not: run out). */
+  readonly goneAtBootMs: BootMs | null;
+  readonly isDone: boolean;
+};
+
+/** One module to take down now. */
+export type DueFence = { readonly moduleId: ModuleId; readonly targets: FenceTargets };
+
+export class GuardBook {
+  readonly #entries = new Map<ModuleId, Entry>();
+  #lastReportBootMs: BootMs = Number.NEGATIVE_INFINITY;
+  #hungSinceBootMs: BootMs | null = null;
+
+  /**
+   * The agent says this. What a dead agent left stands until the new one speaks of that module:
+   * the new one does not know yet what runs, and the lease runs out all the same.
+   */
+  note(report: GuardReport, nowBootMs: BootMs): void {
+    this.#lastReportBootMs = nowBootMs;
+    if (!report.isMainHung) this.#hungSinceBootMs = null;
+    else this.#hungSinceBootMs ??= nowBootMs;
+    for (const module of report.modules) {
+      if (module.targets === null) this.#entries.delete(module.moduleId);
+      else this.#entries.set(module.moduleId, this.#nextEntry(module, nowBootMs));
+    }
+  }
+
+  /** What must be taken down now. */
+  due(isAgentAlive: boolean, nowBootMs: BootMs): readonly DueFence[] {
+    const isSilent = nowBootMs - this.#lastReportBootMs > SILENCE_MS_MAX;
+    const isActing = isAgentAlive && !isSilent;
+    const due: DueFence[] = [];
+    for (const [moduleId, entry] of this.#entries) {
+      const { targets } = entry.module;
+      if (targets === null || !isDue(entry, isActing, nowBootMs)) continue;
+      due.push({ moduleId, targets });
+    }
+    return due;
+  }
+
+  /** All of it is down; it is fenced again only after a new lease. */
+  noteFenced(moduleId: ModuleId): void {
+    const entry = this.#entries.get(moduleId);
+    if (entry !== undefined) this.#entries.set(moduleId, { ...entry, isDone: true });
+  }
+
+  /** The agent ended: nobody watches over the modules that it had fenced itself. */
+  noteAgentDied(): void {
+    this.#hungSinceBootMs = null;
+    for (const [moduleId, entry] of this.#entries) {
+      const module = { ...entry.module, isFencedByAgent: false };
+      this.#entries.set(moduleId, { ...entry, module, isArmed: true });
+    }
+  }
+
+  /** The agent lives but will never act again. */
+  isAgentBeyondHope(nowBootMs: BootMs): boolean {
+    const sinceMs = this.#hungSinceBootMs;
+    return sinceMs !== null && nowBootMs - sinceMs >= HUNG_AGENT_KILL_MS;
+  }
+
+  #nextEntry(module: GuardedModule, nowBootMs: BootMs): Entry {
+    const was = this.#entries.get(module.moduleId);
+    const { leaseUntilBootMs } = module;
+    const isLive = leaseUntilBootMs !== null && nowBootMs < leaseUntilBootMs;
+    const isGone = leaseUntilBootMs === null;
+    return {
+      module,
+      isArmed: isLive || (was?.isArmed ?? false),
+      goneAtBootMs: isGone ? (was?.goneAtBootMs ?? nowBootMs) : null,
+      isDone: !isLive && (was?.isDone ?? false),
+    };
+  }
+}
+
+function isDue(entry: Entry, isActing: boolean, nowBootMs: BootMs): boolean {
+  const { module, isArmed, goneAtBootMs, isDone } = entry;
+  if (isDone || !isArmed) return false;
+  if (isActing && module.isFencedByAgent) return false;
+  const endedAtMs = module.leaseUntilBootMs ?? goneAtBootMs ?? 0;
+  const graceMs = isActing ? LIVE_AGENT_GRACE_MS : DEAD_AGENT_GRACE_MS;
+  return nowBootMs >= endedAtMs + graceMs;
+}
