@@ -24,7 +24,8 @@ export type VerbAnswer = {
   readonly error: string;
 };
 
-const VERBS = [
+/** Every verb. */
+export const VERBS = [
   "printi",
   "printe",
   "stop",
