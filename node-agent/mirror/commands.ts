@@ -17,6 +17,7 @@ export async function runCommand(
   mirror: HostedMirror | null,
 ): Promise<Outcome> {
   if (mirror === null) return refused(`${command.moduleId} does not run on this node`);
+  await mirror.started;
   const known = mirror.module.disk.epoch;
   if (command.epoch !== undefined && command.epoch < known) {
     return refused(`epoch ${command.epoch} is over: ${known} has begun`);

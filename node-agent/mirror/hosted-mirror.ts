@@ -32,6 +32,7 @@ export class HostedMirror {
   readonly #options: HostedOptions;
   readonly #mirror: OpenMirror;
   readonly #waiting = new Set<() => void>();
+  readonly #started = Promise.withResolvers<void>();
   #resync: ResyncProgress | null = null;
   #isAttached = false;
   #shown = "";
@@ -76,12 +77,18 @@ export class HostedMirror {
       this.#options.tell({ kind: "configurationChanged", severity: "E", text });
     }
     await this.module.start(BOOT[config.service.boot]);
+    this.#started.resolve();
     peering.join(installed.moduleId, {
       onView: (view) => this.module.onView(view),
       onPeerState: (message) => this.module.onPeerState(message.state),
       onSession: (keys) => this.module.data.addSession(keys),
       onPeerListens: (addresses) => this.module.data.setPeer(addresses),
     });
+  }
+
+  /** Resolves when the module takes part: a command that comes before has to wait. */
+  get started(): Promise<void> {
+    return this.#started.promise;
   }
 
   probe(): "ready" | "notReady" | "fenced" {

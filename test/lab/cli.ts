@@ -3,7 +3,7 @@
  *
  * State lives in `.lab/` of the checkout, so that each call finds what an earlier one made.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
 import { startCluster } from "./cluster.ts";

@@ -40,7 +40,10 @@ function show(state) {
     [state.link.isCut ? "cut" : "link", state.link.isCut ? "bad" : "good"],
   ]);
   fill("control", "control plane", [
-    [state.control.isUp ? "up" : "away: the service goes on without it", state.control.isUp ? "good" : "warning"],
+    [
+      state.control.isUp ? "up" : "away: the service goes on without it",
+      state.control.isUp ? "good" : "warning",
+    ],
     [state.control.text, ""],
   ]);
   showButtons(state.actions);
@@ -97,4 +100,4 @@ async function look() {
   }
   setTimeout(look, EVERY_MS);
 }
-look();
+void look();

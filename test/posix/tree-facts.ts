@@ -1,0 +1,105 @@
+/** Everything that two copies of a directory must agree on, one line a file. */
+import { createHash } from "node:crypto";
+import { listDirectory } from "../../node-agent/adapters/linux/directory.ts";
+import {
+  AT_FDCWD,
+  close,
+  descriptorPath,
+  EMPTY_PATH,
+  getxattr,
+  listxattr,
+  O_CLOEXEC,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDONLY,
+  openat,
+  read,
+  readlinkat,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFREG,
+} from "../../node-agent/adapters/linux/file.ts";
+import { cString, withNul } from "../../node-agent/adapters/linux/library.ts";
+import { Stat } from "../../node-agent/adapters/linux/stat.ts";
+
+const NAMES_BYTES_MAX = 65_536;
+
+/** Type, mode, owner, size, mtime, links, content, target, device, xattrs of everything in `path`. */
+export function treeFacts(path: string): string[] {
+  const root = openat(AT_FDCWD, cString(path), O_PATH | O_CLOEXEC, 0);
+  const facts: string[] = [];
+  const links = new Map<number | bigint, string>();
+  describe(root, ".", facts, links);
+  close(root);
+  return facts.sort();
+}
+
+function describe(
+  fd: number,
+  path: string,
+  facts: string[],
+  links: Map<number | bigint, string>,
+): void {
+  const stat = new Stat();
+  stat.of(fd);
+  const { seconds, nanoseconds } = stat.mtime;
+  const isDirectory = stat.type === S_IFDIR;
+  const first = links.get(stat.inodeKey);
+  if (!isDirectory && first === undefined) links.set(stat.inodeKey, path);
+  facts.push(
+    [
+      path,
+      stat.mode.toString(8),
+      `${stat.uid}:${stat.gid}`,
+      isDirectory ? "" : `size=${stat.sizeBytes} links=${stat.linkCount} rdev=${stat.rdev}`,
+      `mtime=${seconds}.${nanoseconds}`,
+      stat.type === S_IFREG ? digest(fd) : "",
+      stat.type === S_IFLNK ? target(fd) : "",
+      first === undefined ? "" : `same as ${first}`,
+      ...attributes(fd),
+    ].join(" "),
+  );
+  if (!isDirectory) return;
+  const entries = listDirectory(fd);
+  if (typeof entries === "number") throw new Error(`cannot list ${path}: ${entries}`);
+  entries.sort((a, b) => Buffer.compare(a.name, b.name));
+  for (const entry of entries) {
+    const child = openat(fd, withNul(entry.name), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+    describe(child, `${path}/${Buffer.from(entry.name).toString("latin1")}`, facts, links);
+    close(child);
+  }
+}
+
+function digest(path: number): string {
+  const fd = openat(AT_FDCWD, descriptorPath(path), O_RDONLY | O_CLOEXEC, 0);
+  const hash = createHash("sha256");
+  const data = new Uint8Array(1024 * 1024);
+  for (;;) {
+    const length = read(fd, data, data.length);
+    if (length <= 0) break;
+    hash.update(data.subarray(0, length));
+  }
+  close(fd);
+  return hash.digest("hex").slice(0, 16);
+}
+
+function target(fd: number): string {
+  const bytes = new Uint8Array(4096);
+  return `-> ${Buffer.from(bytes.subarray(0, readlinkat(fd, EMPTY_PATH, bytes, 4096))).toString("latin1")}`;
+}
+
+function attributes(fd: number): string[] {
+  const names = new Uint8Array(NAMES_BYTES_MAX);
+  const length = listxattr(descriptorPath(fd), names, names.length);
+  const list = Buffer.from(names.subarray(0, Math.max(0, length)))
+    .toString("latin1")
+    .split("\0");
+  return list
+    .filter((name) => name !== "")
+    .sort()
+    .map((name) => {
+      const value = new Uint8Array(NAMES_BYTES_MAX);
+      const size = getxattr(descriptorPath(fd), cString(name), value, value.length);
+      return `${name}=${Buffer.from(value.subarray(0, Math.max(0, size))).toString("hex")}`;
+    });
+}
