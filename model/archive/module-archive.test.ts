@@ -91,14 +91,17 @@ describe("an archive", () => {
 
 describe("a module", () => {
   test("is loaded with its config, its warnings and the hash of its bytes", async () => {
-    const archive = rawZip([configured('<safe><service mode="light" boot="on"/></safe>')]);
+    const archive = rawZip([configured('<safe><service mode="light" boot_delay="1s"/></safe>')]);
     const loaded = await loadModule(archive);
     expect(loaded).toMatchObject({
       ok: true,
       value: {
         config: { mode: "light" },
         sha256: hash(archive),
-        warnings: [{ line: 1, column: 29 }],
+        warnings: [
+          { line: 1, column: 22 },
+          { line: 1, column: 29 },
+        ],
       },
     });
   });

@@ -10,7 +10,6 @@ const ACTION_MEANING =
 const interval = () => defaulted(duration("s"), "10s", "Time between two looks.");
 const timeout = () => defaulted(duration("s"), "5s", "Time that one look may take.");
 const ident = (kind: string) => required(NAME, `Resource is ${kind}.<ident>.`);
-const NOT_YET = { support: "understood" } as const;
 
 export const TCP_TO = element("to", "What is connected to.", {
   addr: required(ADDRESS, "Address or name."),
@@ -43,7 +42,6 @@ export const PING = element(
     action: optional(ACTION, `By default wait (restart unless pre). ${ACTION_MEANING}`),
   },
   [exactlyOne(PING_TO)],
-  NOT_YET,
 );
 
 export const CUSTOM = element(
@@ -57,7 +55,6 @@ export const CUSTOM = element(
     action: defaulted(ACTION, "noaction", ACTION_MEANING),
   },
   [],
-  NOT_YET,
 );
 
 export const INTF_TO = element("to", "The interface, by an address of it.", {
@@ -68,7 +65,6 @@ export const INTF = element(
   "Is the link of a network interface up? Down leads to wait.",
   { ident: ident("intf"), when: defaulted(oneOf("pre"), "pre", "Only pre.") },
   [exactlyOne(INTF_TO)],
-  NOT_YET,
 );
 
 export const IP_TO = element("to", "The address.", {
@@ -83,7 +79,6 @@ export const IP = element(
     when: optional(oneOf("prim", "both"), "By default prim in a mirror, both in a farm."),
   },
   [exactlyOne(IP_TO)],
-  NOT_YET,
 );
 
 export const MODULE_TO = element("to", "Where the other module is asked for.", {
@@ -101,7 +96,6 @@ export const MODULE = element(
     ident: optional(NAME, "Resource is module.<ident>; by default <name>_<addr>."),
   },
   [atMostOne(MODULE_TO)],
-  NOT_YET,
 );
 
 export const SPLITBRAIN = element(

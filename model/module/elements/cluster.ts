@@ -21,7 +21,7 @@ export const CLUSTER_LAN = element(
       ON_OFF,
       "off",
       "on: the network of distributed commands, with all nodes; at most one, by default the first.",
-    ),
+    ).understood("commands go through the control plane"),
     console: optional(TEXT, "Obsolete.").ignored("it is obsolete"),
     framework: optional(TEXT, "Obsolete.").ignored("it is obsolete"),
     connect: optional(TEXT, "Obsolete.").ignored("it is obsolete"),

@@ -29,7 +29,7 @@ export const PROC = element("proc", "A process or service; resource proc.<name>.
   restart_services: optional(
     TEXT,
     "With service=yes and action=restart: the scripts get -Services with this list.",
-  ).understood(),
+  ),
   start_after: defaulted(integer(0, COUNT_MAX), "0", "First look after (n - 1) polls."),
 });
 

@@ -3,6 +3,8 @@ import { any, atLeastOne, defaulted, element, optional, required } from "./eleme
 
 const AGENT_PORT = "nodes talk on the port of the agent, one for all modules";
 
+const ONE_PULSE = "all networks have that of <heart>";
+
 export const HEARTBEAT_SERVER = element(
   "server",
   "A node's address, in the form used before networks had names; never together with name.",
@@ -19,9 +21,9 @@ export const HEARTBEAT = element(
     ident: optional(
       NAME,
       "Resource is heartbeat.<ident>, by default the name; flow marks the network of replication.",
-    ),
-    pulse: optional(duration("ms"), "As for heart, for this network."),
-    timeout: optional(duration("ms"), "As for heart, for this network."),
+    ).understood("replication takes the first network of the cluster that works"),
+    pulse: optional(duration("ms"), "As for heart, for this network.").understood(ONE_PULSE),
+    timeout: optional(duration("ms"), "As for heart, for this network.").understood(ONE_PULSE),
   },
   [any(HEARTBEAT_SERVER)],
 );

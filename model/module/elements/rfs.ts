@@ -18,9 +18,13 @@ const NFS = "it tunes SafeKit's NFS transport";
 const GIGABYTES_MAX = 1024 * 1024;
 const PACKET_BYTES_MAX = 2 ** 30;
 
-export const TOCHECK = element("tocheck", "Guards against a disk that is not mounted.", {
-  path: required(RELATIVE_PATH, "Relative path that must exist before replication starts."),
-});
+export const TOCHECK = element(
+  "tocheck",
+  "Guards against a disk that is not mounted.",
+  { path: required(RELATIVE_PATH, "Relative path that must exist before replication starts.") },
+  [],
+  { support: "understood" },
+);
 
 export const NOTREPLICATED = element("notreplicated", "What stays local to each node.", {
   path: optional(RELATIVE_PATH, "Relative path of a file or subtree; this or regexpath."),
@@ -43,17 +47,21 @@ export const REPLICATED = element(
   [any(TOCHECK), any(NOTREPLICATED)],
 );
 
-export const FLOW = element("flow", "The old way to choose the network of replication.", {
-  name: required(NAME, "A heartbeat's ident; by default flow, else the first heartbeat."),
-});
+export const FLOW = element(
+  "flow",
+  "The old way to choose the network of replication.",
+  { name: required(NAME, "A heartbeat's ident; by default flow, else the first heartbeat.") },
+  [],
+  { support: "understood" },
+);
 
-/** What is acted on. */
-const ACTED = {
+/** How much a resync may take, and when a write returns. */
+const PROMISES = {
   sync: defaulted(
     oneOf("write", "fsync"),
     "write",
     "Ours: write = a write returns when both nodes have it; fsync = only fsync waits for both.",
-  ),
+  ).understood("every write waits for both nodes, as with write"),
   async: defaulted(
     oneOf("second", "none"),
     "second",
@@ -65,7 +73,8 @@ const ACTED = {
   ),
 };
 
-const UNDERSTOOD = {
+/** What tunes SafeKit's own transport, and has other means here or none. */
+const TUNING = {
   acl: defaulted(ON_OFF, "off", "Replicate access control lists.").understood(
     "ACLs are always replicated",
   ),
@@ -147,6 +156,6 @@ const UNDERSTOOD = {
 export const RFS = element(
   "rfs",
   "Mirror: the replicated directories.",
-  { ...ACTED, ...UNDERSTOOD },
+  { ...PROMISES, ...TUNING },
   [atLeastOne(REPLICATED), atMostOne(FLOW)],
 );

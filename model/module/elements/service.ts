@@ -29,13 +29,9 @@ export const SERVICE = element(
       oneOf("on", "off", "auto", "ignore"),
       "ignore",
       "Start when the machine boots; auto: only if it ran before; ignore: as set by command.",
-    ).understood("a module starts again if it was started before"),
+    ),
     boot_delay: defaulted(duration("s"), "0s", "Wait before the start at boot.").understood(),
-    failover: defaulted(
-      ON_OFF,
-      "on",
-      "Mirror: off keeps a secondary from ever promoting itself.",
-    ).understood(),
+    failover: defaulted(ON_OFF, "on", "Mirror: off keeps a secondary from ever promoting itself."),
     defaultprim: defaulted(
       NAME,
       "alone",

@@ -29,6 +29,10 @@ export function judgeService(
   // Which parts may be there rests on the mode alone: without it there is nothing to judge.
   if (!service.isSound(SERVICE.attributes.mode)) return;
   const judging = { problems, mode: service.read(SERVICE.attributes.mode), allowLoopback };
+  if (judging.mode !== "mirror") {
+    const message = `a ${judging.mode} module is understood but not acted on yet: it is not run`;
+    problems.warn(service.offsetOf(SERVICE.attributes.mode), message);
+  }
   judgeMembership(service, judging);
   judgeVip(service, judging);
   judgeRfs(service, judging);

@@ -58,6 +58,10 @@ function judgeAddress(
       problems.error(address.offsetOf(row.where), `in a ${mode} module where has to be ${legal}`);
     }
   }
+  if (address.read(row.where) === "one_side") {
+    const message = 'where "one_side" is understood but not acted on yet: the address is added';
+    problems.warn(address.offsetOf(row.where), message);
+  }
   if (!address.isSound(row.addr)) return;
   const text = address.read(row.addr);
   const parsed = parseAddress(text);
