@@ -82,8 +82,9 @@ async function main(): Promise<void> {
     version: Package.parse(JSON.parse(readFileSync(packageFile, "utf8"))).version,
     cluster: firstCluster(values),
   });
-  process.stdout.write(values.json ? asJson(served) : asText(served));
+  // Before the line: whoever reads it may ask for the stop at once.
   stopOnSignal(served);
+  process.stdout.write(values.json ? asJson(served) : asText(served));
 }
 
 function asJson({ close, caCertificate, ...facts }: Served): string {

@@ -36,7 +36,10 @@ interface ClusterQueue {
 export class Reconciler {
   readonly #parts: ReconcilerParts;
   readonly #queues = new Map<string, ClusterQueue>();
-  readonly #timers = new Map<string, Timer[]>();
+  /** Looks due after a move, per module; a further move replaces them. */
+  readonly #looks = new Map<string, readonly Timer[]>();
+  /** At most one retry per module: more would feed each other. */
+  readonly #retries = new Map<string, Timer>();
   readonly #failures = new Map<string, number>();
   /** What each node last said about each module's address, to notice when it says otherwise. */
   readonly #heard = new Map<string, string>();
@@ -73,7 +76,8 @@ export class Reconciler {
 
   close(): void {
     this.#isClosed = true;
-    for (const timers of this.#timers.values()) for (const timer of timers) timer.cancel();
+    for (const timer of [...this.#looks.values()].flat()) timer.cancel();
+    for (const timer of this.#retries.values()) timer.cancel();
   }
 
   async #work(clusterId: string, queue: ClusterQueue): Promise<void> {
@@ -106,7 +110,7 @@ export class Reconciler {
       }
       if (seen.kind === "unknown" || steps === STEPS_MAX) break;
       const step = await driver.step(want);
-      if (steps === 0) this.#lookLater(clusterId, moduleId);
+      if (step.kind === "done") this.#lookLater(clusterId, moduleId);
       if (step.kind === "waits") {
         await this.#record(driver, want, { ...seen, text: step.text }, "failed");
         break;
@@ -179,11 +183,11 @@ export class Reconciler {
 
   #lookLater(clusterId: string, moduleId: string): void {
     const key = `${clusterId}/${moduleId}`;
-    for (const timer of this.#timers.get(key) ?? []) timer.cancel();
+    for (const timer of this.#looks.get(key) ?? []) timer.cancel();
     const timers = LOOKS_AFTER_MOVE_MS.map((delayMs) =>
       this.#parts.cp.timers.after(delayMs, () => this.ask(clusterId, moduleId)),
     );
-    this.#timers.set(key, timers);
+    this.#looks.set(key, timers);
   }
 
   #retry(clusterId: string, moduleId: string): void {
@@ -192,11 +196,9 @@ export class Reconciler {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, Math.min(failures + 1, 10));
     const delayMs = Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** failures);
-    const timers = this.#timers.get(key) ?? [];
-    timers.push(this.#parts.cp.timers.after(delayMs, () => this.ask(clusterId, moduleId)));
-    // Older ones have fired by now, or ask for the same look; none is worth keeping.
-    for (const timer of timers.splice(0, timers.length - 8)) timer.cancel();
-    this.#timers.set(key, timers);
+    this.#retries.get(key)?.cancel();
+    const timer = this.#parts.cp.timers.after(delayMs, () => this.ask(clusterId, moduleId));
+    this.#retries.set(key, timer);
   }
 }
 

@@ -1,0 +1,183 @@
+import { createHash } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { writeModuleArchive } from "#model/archive/write-module-archive.ts";
+import { NodeCommands, Operation } from "#model/contract/commands.ts";
+import { ModuleUploadAnswer, NodeConfiguration } from "#model/contract/configuration.ts";
+import { ClusterSnapshot } from "#model/contract/snapshot.ts";
+import { TestNode } from "../testing/test-node.ts";
+import { report } from "../testing/test-report.ts";
+import { type Answer, call, TestServer } from "../testing/test-server.ts";
+
+const USER_CONFIG = `<!DOCTYPE safe>
+<safe>
+  <service mode="mirror">
+    <heart><heartbeat name="default"/></heart>
+    <user/>
+  </service>
+</safe>
+`;
+async function archive(xml = USER_CONFIG): Promise<Uint8Array> {
+  const bytes = new TextEncoder().encode(xml);
+  return await writeModuleArchive([{ path: "conf/userconfig.xml", bytes, mode: 0o644 }]);
+}
+
+let server: TestServer;
+let node1: TestNode;
+let node2: TestNode;
+beforeAll(async () => {
+  server = await TestServer.start();
+  node1 = await TestNode.enrolled(server, "node1");
+  node2 = await TestNode.enrolled(server, "node2");
+});
+afterAll(() => server.stop());
+
+const CONFIGURATION = "/v1/clusters/prod/modules/shop/configuration";
+const upload = (bytes: Uint8Array, query = ""): Promise<Answer> =>
+  call("PUT", `${server.served.apiUrl}${CONFIGURATION}${query}`, {
+    headers: { authorization: `Bearer ${server.secret}`, "content-type": "application/zip" },
+    body: bytes,
+  });
+const pull = async (node: TestNode, query: string) =>
+  NodeConfiguration.parse((await node.call("GET", `/v1/nodes/self/configuration${query}`)).json);
+
+describe("a module's configuration", () => {
+  test("is judged before anything is stored; each problem has its place", async () => {
+    const bad = await upload(await archive(USER_CONFIG.replace("mirror", "mirrror")));
+    expect(bad.status).toBe(422);
+    expect(bad.json).toMatchObject({ code: "badModule" });
+    expect(bad.text).toMatch(/userconfig\.xml:\d+:\d+/);
+    expect((await upload(new Uint8Array([1, 2, 3]))).status).toBe(422);
+    const dry = ModuleUploadAnswer.parse((await upload(await archive(), "?dryRun=true")).json);
+    expect(dry).toMatchObject({ stored: false, module: { version: 1, mode: "mirror" } });
+    expect((await pull(node1, "?waitMs=0")).modules).toEqual([]);
+  });
+
+  test("wakes the nodes that wait for it, who get the very bytes", async () => {
+    const { version } = await pull(node1, "?waitMs=0");
+    const waiting = pull(node1, `?known=${version}&waitMs=20000`);
+    const bytes = await archive();
+    const stored = ModuleUploadAnswer.parse((await upload(bytes)).json);
+    const configuration = await waiting;
+    expect(configuration.version).toBeGreaterThan(version);
+    expect(configuration.modules).toEqual([stored.module]);
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    expect(stored.module.sha256).toBe(sha256);
+    const fetched = await node1.call("GET", "/v1/nodes/self/modules/shop/archive");
+    expect(fetched.headers["content-length"]).toBe(`${bytes.byteLength}`);
+  });
+
+  test("is not changed over someone else's change", async () => {
+    const stale = await upload(await archive(), "?seenVersion=0");
+    expect(stale.json).toMatchObject({ code: "stale" });
+    expect((await upload(await archive(), "?seenVersion=1")).status).toBe(200);
+  });
+
+  test("needs two nodes of the cluster for a mirror", async () => {
+    expect((await upload(await archive(), "?nodes=node1")).status).toBe(400);
+    expect((await upload(await archive(), "?nodes=node1,node9")).status).toBe(400);
+    expect((await upload(await archive(), "?nodes=node1,node1")).status).toBe(400);
+  });
+
+  test("is nobody else's: a node without a part in it does not get it", async () => {
+    const stranger = await TestNode.enrolled(server, "node3");
+    const answer = await stranger.call("GET", "/v1/nodes/self/modules/shop/archive");
+    expect(answer.status).toBe(404);
+    expect((await pull(stranger, "?waitMs=0")).modules).toEqual([]);
+    const vote = {
+      kind: "read",
+      id: "v1",
+      nodeId: "node3",
+      moduleId: "shop",
+      storeId: null,
+      version: 0,
+      pairDecision: null,
+    };
+    expect((await stranger.call("POST", "/v1/modules/shop/votes", vote)).status).toBe(403);
+  });
+});
+
+describe("the way of a command", () => {
+  const commands = (node: TestNode, query: string) =>
+    node.call("GET", `/v1/nodes/self/commands${query}`);
+
+  test("reaches the waiting node, is not sent twice, and its end is seen by everyone", async () => {
+    const waiting = commands(node2, "?waitMs=20000");
+    const path = "/v1/clusters/prod/modules/shop/commands";
+    const asked = Operation.parse(
+      (await server.admin("POST", path, { kind: "start", dataFrom: "node1" })).json,
+    );
+    const [command] = NodeCommands.parse((await waiting).json).commands;
+    expect(command).toMatchObject({ kind: "start", dataFrom: "node1", moduleId: "shop" });
+    const again = await commands(node2, `?known=${command?.id}&waitMs=0`);
+    expect(NodeCommands.parse(again.json).commands).toEqual([]);
+    // The answer was lost: whoever does not hold it gets it again.
+    expect(NodeCommands.parse((await commands(node2, "?waitMs=0")).json).commands).toHaveLength(1);
+    for (const node of [node1, node2]) {
+      const [mine] = NodeCommands.parse((await commands(node, "?waitMs=0")).json).commands;
+      const results = [{ id: mine?.id ?? "", outcome: "done", text: "started" }];
+      await node.call("POST", "/v1/nodes/self/commands", { results });
+    }
+    const ended = Operation.parse((await server.admin("GET", `/v1/operations/${asked.id}`)).json);
+    expect(ended.state).toBe("done");
+    const repeated = await server.admin("POST", path, { kind: "start", dataFrom: "node1" });
+    expect(Operation.parse(repeated.json).id).toBe(asked.id);
+  });
+});
+
+describe("reports", () => {
+  test("show in the snapshot, and their events are kept once however often they are sent", async () => {
+    const events = [
+      { id: "e1", atMs: Date.now(), kind: "agentStarted", severity: "I", text: "started" },
+    ];
+    for (let i = 0; i < 3; i += 1) {
+      const answer = await node1.call("POST", "/v1/nodes/self/report", {
+        ...report("PRIM"),
+        events,
+      });
+      expect(answer.status, answer.text).toBe(200);
+    }
+    await node2.call("POST", "/v1/nodes/self/report", report("SECOND"));
+    const seen = ClusterSnapshot.parse((await server.admin("GET", "/v1/clusters/prod")).json);
+    expect(seen.events.filter((event) => event.kind === "agentStarted")).toHaveLength(1);
+    const [shop] = seen.modules;
+    expect(shop?.nodes.map((node) => node.report?.state)).toEqual(["PRIM", "SECOND"]);
+    expect(shop?.health).toBe("Protected");
+    expect(seen.nodes.find((node) => node.id === "node1")).toMatchObject({ silent: false });
+  });
+
+  test("bring a node's times to our clock, and never into the future", async () => {
+    const sentAtMs = Date.now() - 3_600_000;
+    const events = [
+      { id: "e2", atMs: sentAtMs - 5_000, kind: "scriptStarted", severity: "I", text: "five ago" },
+      { id: "e3", atMs: sentAtMs + 9_999_999, kind: "scriptEnded", severity: "I", text: "future" },
+    ];
+    await node2.call("POST", "/v1/nodes/self/report", { ...report("SECOND"), sentAtMs, events });
+    const seen = ClusterSnapshot.parse((await server.admin("GET", "/v1/clusters/prod")).json);
+    const started = seen.events.find((event) => event.kind === "scriptStarted");
+    const ended = seen.events.find((event) => event.kind === "scriptEnded");
+    expect(Math.abs(Date.now() - 5_000 - (started?.atMs ?? 0))).toBeLessThan(3_000);
+    expect(ended?.atMs).toBeLessThanOrEqual(Date.now());
+  });
+});
+
+describe("cluster.xml", () => {
+  test("comes out and goes in again unchanged", async () => {
+    const path = "/v1/clusters/prod/cluster.xml";
+    const out = (await server.admin("GET", path)).json;
+    const before = ClusterSnapshot.parse((await server.admin("GET", "/v1/clusters/prod")).json);
+    expect(out).toMatchObject({ xml: expect.stringContaining('addr="127.0.0.11"') });
+    if (typeof out !== "object" || out === null) throw new Error("no answer");
+    const xml = String(Reflect.get(out, "xml")).replaceAll("node3", "node4");
+    expect((await server.admin("PUT", "/v1/clusters/copy/cluster.xml", { xml })).status).toBe(200);
+    const copy = ClusterSnapshot.parse((await server.admin("GET", "/v1/clusters/copy")).json);
+    const addressed = before.cluster.settings.nodes.filter((node) => node.addresses["default"]);
+    expect(copy.cluster.settings.nodes).toEqual(addressed);
+  });
+
+  test("that is wrong says where", async () => {
+    const xml = "<cluster>\n  <lans><lan/></lans>\n</cluster>";
+    const answer = await server.admin("PUT", "/v1/clusters/copy/cluster.xml", { xml });
+    expect(answer.status).toBe(400);
+    expect(answer.text).toMatch(/cluster\.xml:2:\d+/);
+  });
+});
