@@ -87,7 +87,7 @@ export class Acceptor implements Pollable {
 
   #drop(one: HalfOpen): void {
     this.#halfOpen.delete(one);
-    close(one.fd);
+    one.close();
   }
 
   /** A part of the handshake is whole, or (null) the connection ended. */
@@ -148,7 +148,7 @@ type OnPart = (one: HalfOpen, part: Buffer | null) => void;
 
 /** One accepted connection until its handshake is whole. */
 class HalfOpen implements Pollable {
-  readonly fd: number;
+  fd: number;
   readonly events = POLLIN;
   readonly deadlineMs: BootMs;
   promised: Promised | null = null;
@@ -168,7 +168,14 @@ class HalfOpen implements Pollable {
     this.#length = 0;
   }
 
+  /** Its number may be another connection's in the very same turn: it must not be read again. */
+  close(): void {
+    close(this.fd);
+    this.fd = -1;
+  }
+
   onReady(): void {
+    if (this.fd < 0) return;
     // No more than this part: what follows the proof is sealed and belongs to the connection.
     const rest = this.#part.subarray(this.#length);
     const got = receive(this.fd, rest, rest.length, 0);

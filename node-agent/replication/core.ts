@@ -21,8 +21,8 @@ import type { PrimarySide } from "./primary-side.ts";
 import type { SecondarySide } from "./secondary-side.ts";
 import type { Sender } from "./sender.ts";
 
-/** Descriptors polled at once: trees, listener, connections without a hello, streams, wake-ups. */
-const SLOTS_MAX = 128;
+/** Descriptors polled beside the trees: listener, connections without a hello, streams, wake-ups. */
+const OTHER_SLOTS = 24;
 const IDLE_MS = 50;
 /** The lease may come back at any moment, and nobody wakes this thread for it. */
 const HELD_MS = 2;
@@ -53,7 +53,8 @@ export type CoreParts = {
 
 export class Core {
   readonly #parts: CoreParts;
-  readonly #poll = new PollSet(SLOTS_MAX);
+  readonly #poll: PollSet;
+  readonly #slots: number;
   readonly #polled: (Pollable | null)[] = [];
   readonly #fixed: readonly Pollable[];
   readonly #devices: readonly Pollable[];
@@ -63,11 +64,15 @@ export class Core {
   #timesMs: BootMs = 0;
   #requestsNotBeforeMs: BootMs = 0;
   #wasWindowFull = false;
+  /** Something that could be polled is not: what holds it back (a lease, a pause) may end. */
+  #isHeldBack = false;
 
   constructor(parts: CoreParts) {
     this.#parts = parts;
     this.#nowMs = parts.gate.look(Number.POSITIVE_INFINITY);
     const { blocking, wakeFd, servers } = parts;
+    this.#slots = OTHER_SLOTS + servers.length;
+    this.#poll = new PollSet(this.#slots);
     this.#fixed = [
       { fd: wakeFd, events: POLLIN, onReady: () => this.#takeMessages() },
       {
@@ -94,7 +99,7 @@ export class Core {
   #turn(): void {
     const { cell, gate, sender, primary, secondary } = this.#parts;
     const count = this.#arm();
-    const timeoutMs = gate.heldCount > 0 ? HELD_MS : IDLE_MS;
+    const timeoutMs = gate.heldCount > 0 || this.#isHeldBack ? HELD_MS : IDLE_MS;
     gate.look(0);
     this.#poll.wait(timeoutMs);
     this.#nowMs = gate.look(timeoutMs);
@@ -115,9 +120,11 @@ export class Core {
   #arm(): number {
     const { primary, secondary, acceptor } = this.#parts;
     let slot = 0;
+    this.#isHeldBack = false;
     const add = (one: Pollable): void => {
-      if (slot >= SLOTS_MAX) return;
+      if (slot >= this.#slots) return;
       const { events } = one;
+      if (events === 0) this.#isHeldBack = true;
       this.#poll.set(slot, events === 0 ? -1 : one.fd, events);
       this.#polled[slot] = one;
       slot += 1;

@@ -12,6 +12,7 @@ import { type ResyncSpec, wake } from "./resync-link.ts";
 const START_MS_MAX = 10_000;
 /** Longer than the longest bound that the data thread sets for itself (core-commands.ts). */
 const COMMAND_MS_MAX = 90_000;
+const CLOSE_MS_MAX = 5000;
 
 export type DataThreadOptions = {
   readonly start: Omit<CoreStart, "port">;
@@ -89,12 +90,16 @@ export class DataThread {
     });
   }
 
-  /** Ends the loop and waits for the thread; the mounts are aborted. */
+  /** Ends the loop and waits for the thread, within a bound; the mounts are aborted. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    await this.ask({ kind: "close" });
-    await this.#exited;
-    await Promise.all([...this.#resyncs].map((worker) => worker.terminate()));
+    const ended = Promise.all([this.ask({ kind: "close" }), this.#exited]);
+    // A thread that hangs in a call to a dead disk cannot be ended by anybody.
+    await within(CLOSE_MS_MAX, ended);
+    await within(CLOSE_MS_MAX, Promise.all([...this.#resyncs].map((one) => one.terminate())));
+    for (const id of [...this.#waiting.keys()]) {
+      this.#settle(id, err({ kind: "threadFailed", detail: "closed" }));
+    }
     this.#port.close();
   }
 
@@ -145,4 +150,13 @@ export class DataThread {
     this.#isClosing = true;
     this.#options.onFailed(detail);
   }
+}
+
+async function within(boundMs: number, promise: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const bound = new Promise((resolve) => {
+    timer = setTimeout(resolve, boundMs);
+  });
+  await Promise.race([promise, bound]);
+  clearTimeout(timer);
 }

@@ -10,7 +10,7 @@
  * connection is closed with nothing of it used. The length is authenticated as associated data.
  */
 
-import { createCipheriv, createDecipheriv } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from "node:crypto";
 import { assert } from "#model/shared/assert.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 import { FRAME_BYTES_MAX } from "./frame.ts";
@@ -44,11 +44,11 @@ class Nonces {
 
 /** Seals the records of one direction, in order. */
 export class Sealer {
-  readonly #key: Uint8Array;
+  readonly #key: KeyObject;
   readonly #nonces = new Nonces();
 
   constructor(key: Uint8Array) {
-    this.#key = key;
+    this.#key = createSecretKey(key);
   }
 
   /** The record as the parts that go on the wire one after the other. */
@@ -68,11 +68,11 @@ export class Sealer {
 
 /** Opens the records of one direction, in order. */
 export class Opener {
-  readonly #key: Uint8Array;
+  readonly #key: KeyObject;
   readonly #nonces = new Nonces();
 
   constructor(key: Uint8Array) {
-    this.#key = key;
+    this.#key = createSecretKey(key);
   }
 
   /**

@@ -239,7 +239,8 @@ export class SecondarySide implements Pollable {
     const { phase } = this.order;
     if (phase === "none") return;
     if (failure !== null) {
-      this.#closeConnection();
+      // A primary that has begun anew keeps its connection: this was the attempt before.
+      if (this.#asked === null) this.#closeConnection();
       this.#detach(failure);
       return;
     }

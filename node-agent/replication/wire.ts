@@ -7,13 +7,14 @@
 import { assert } from "#model/shared/assert.ts";
 
 const HIGH = 0x1_0000_0000;
+const FRESH_BYTES = 64 * 1024;
 
 /** Appends to one growing buffer that is used again and again. */
 export class WireWriter {
   #buffer: Buffer;
   #length = 0;
 
-  constructor(bytes = 64 * 1024) {
+  constructor(bytes = FRESH_BYTES) {
     this.#buffer = Buffer.allocUnsafeSlow(bytes);
   }
 
@@ -27,11 +28,13 @@ export class WireWriter {
   clear(): void {
     this.#length = 0;
   }
-  /** Hands the bytes over and goes on with a fresh buffer. */
+  /** Hands the bytes over: a copy of a few, the buffer itself when it is well filled. */
   take(): Buffer {
     const taken = this.written;
-    this.#buffer = Buffer.allocUnsafeSlow(Math.max(64 * 1024, Math.min(taken.length, 1 << 20)));
     this.#length = 0;
+    // Many small batches may be kept for long; none may hold a large buffer for it.
+    if (taken.length < this.#buffer.length / 2) return Buffer.from(taken);
+    this.#buffer = Buffer.allocUnsafeSlow(FRESH_BYTES);
     return taken;
   }
 
