@@ -62,9 +62,16 @@ export class LabNetwork {
       `ip link add ${this.#port(host.name)} type veth peer name eth0 netns ${namespace} && ` +
         `ip link set ${this.#port(host.name)} master br0 up`,
     );
+    await this.resetHost(host.name);
+  }
+
+  /** What a machine that starts has: its own address and nothing else. */
+  async resetHost(name: string): Promise<void> {
+    const own = `${this.address(name)}/${PREFIX_LENGTH}`;
     await this.inHost(
-      host.name,
-      `ip link set lo up && ip addr add ${host.address}/${PREFIX_LENGTH} dev eth0 && ip link set eth0 up`,
+      name,
+      `ip addr flush dev eth0 && ip neigh flush all && ip link set lo up &&
+       ip addr add ${own} dev eth0 && ip link set eth0 up`,
     );
   }
 

@@ -107,6 +107,7 @@ export class VirtualMachine {
     this.#loop ??= (await must("losetup", ["--find", "--show", this.#image])).trim();
     mkdirSync(this.cgroup, { recursive: true });
     await run("rm", ["-f", this.#bootedMark]);
+    await this.#options.network.resetHost(this.name);
     await this.#options.network.plug(this.name, true);
     const console = openSync(join(this.#options.folder, "console.log"), "a");
     const enter = [
