@@ -58,11 +58,13 @@ function conclude(was: NodeState | null, told: NodeState, nowMs: BootMs): NodeDe
 function afterShowing(s: NodeState, shown: NonNullable<NodeState["shown"]>): Partial<NodeState> {
   const isClosing = shown.promise === null && (s.shown?.promise ?? null) !== null;
   const closesPending = s.promises.closesPending + (isClosing ? 1 : 0);
+  const startsDrain = shown.isDraining && s.shown?.isDraining !== true;
   const runs = shown.target?.state;
   const startsService = runs === "PRIM" || runs === "ALONE" || runs === "SECOND";
   const isChanged = runs !== s.shown?.target?.state;
   return {
     promises: { ...s.promises, closesPending },
+    drainsPending: s.drainsPending + (startsDrain ? 1 : 0),
     isServiceUp: s.isServiceUp || (startsService && isChanged),
   };
 }
@@ -189,7 +191,7 @@ function observeData(s: NodeState, e: DataEvent, nowMs: BootMs): NodeState {
       if (leading === null) return s;
       return withRole(s, { ...leading, resync: null, resyncNotBeforeMs });
     case "receiverDrained":
-      return leading === null ? s : withRole(s, { ...leading, isDrained: true });
+      return patch(s, { drainsPending: Math.max(0, s.drainsPending - 1) });
     case "peerFlushed":
       return flushed(s, nowMs);
     case "flushFailed":

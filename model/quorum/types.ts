@@ -104,7 +104,10 @@ export type NodeEvent =
   | { readonly kind: "peerFlushed" }
   | { readonly kind: "flushFailed"; readonly cause: string }
   | { readonly kind: "serviceStarted" }
-  /** The application is down: scripts done after `setTarget`, or killed. */
+  /**
+   * The application is down: scripts done after `setTarget` to WAIT or STOP, or killed. Every such
+   * target and every `killApplication` is answered by it, also when nothing was running.
+   */
   | { readonly kind: "serviceStopped" }
   /** Answers `closeData`: unmounted; `isSynced` = everything is on the disk. */
   | { readonly kind: "dataClosed"; readonly isSynced: boolean }
@@ -144,8 +147,9 @@ export type NodeEffect =
   | { readonly kind: "serve"; readonly epoch: Epoch; readonly ackBy: "peer" | "none" }
   /** The data plane takes operations of `epoch`, refuses every older one, mounts read-only. */
   | { readonly kind: "follow"; readonly epoch: Epoch }
-  /** Refuse every frame of an epoch below, at once: a vote was cast. */
+  /** Refuse every frame of an epoch below, at once and for ever: a newer one is known or voted. */
   | { readonly kind: "refuseBelow"; readonly epoch: Epoch }
+  /** Take nothing more until the next `follow`; apply what was received. */
   | { readonly kind: "drainReceiver" }
   /** Bring the peer back; `setAside`: its differing files are kept apart and listed. */
   | { readonly kind: "resyncPeer"; readonly epoch: Epoch; readonly setAside: boolean }

@@ -41,6 +41,7 @@ export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
       grantUntilMs: null,
       reported: null,
     },
+    drainsPending: 0,
     pairing: null,
     attachedEpoch: null,
     voteGiven: null,

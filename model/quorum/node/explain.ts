@@ -58,7 +58,7 @@ function explainLeading(s: NodeState, role: LeadingRole, nowMs: BootMs): string 
     const away = isWitnessAway(s, nowMs) ? " and the control plane does not answer" : "";
     return `fenced: no other voter confirms epoch ${role.epoch}${away}`;
   }
-  if (!role.isDrained) return "becoming primary: applying what was received";
+  if (!role.hasServed) return "becoming primary: applying what was received";
   if (role.handover !== null) return "handing over in order";
   if (s.disk.joining !== null) {
     return role.isPeerAttached

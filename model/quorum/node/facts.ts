@@ -72,6 +72,10 @@ export const mustShrink = (s: NodeState, role: LeadingRole): boolean =>
   (s.disk.joining !== null || s.disk.inSync.includes(s.config.peer)) &&
   role.handover?.step !== "signing";
 
+/** All that was received is applied, and nothing more is taken. */
+export const isDrained = (s: NodeState): boolean =>
+  s.shown?.isDraining === true && s.drainsPending === 0;
+
 /** Asked, and no answer for witnessAwayAfter. */
 export const isWitnessAway = (s: NodeState, nowMs: BootMs): boolean =>
   s.witness.silentSinceMs !== null &&

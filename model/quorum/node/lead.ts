@@ -3,6 +3,7 @@ import type { PeerState } from "../peer-state.ts";
 import {
   hasLiveGrant,
   heardPeer,
+  isDrained,
   isPeerGrantFresh,
   isWilling,
   mustShrink,
@@ -53,8 +54,9 @@ function takeStandingVote(s: NodeState, role: LeadingRole): NodeState {
 /** Fenced is a matter of now: it ends with the next live grant, or with patience. */
 function stepFence(s: NodeState, role: LeadingRole, nowMs: BootMs): NodeState {
   if (hasLiveGrant(s, role.epoch, nowMs)) {
-    if (role.fencedSinceMs === null && (role.hasServed || !role.isDrained)) return s;
-    const thawed = { ...role, fencedSinceMs: null, hasServed: role.hasServed || role.isDrained };
+    const isReady = role.hasServed || isDrained(s);
+    if (role.fencedSinceMs === null && isReady === role.hasServed) return s;
+    const thawed = { ...role, fencedSinceMs: null, hasServed: isReady };
     const isNews = role.fencedSinceMs !== null && role.hasServed;
     const next = withRole(s, thawed);
     return isNews ? report(next, "event", "a grant is live again: thawed") : next;

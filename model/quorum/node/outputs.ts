@@ -1,5 +1,5 @@
 import type { BootMs, Epoch } from "../../shared/ids.ts";
-import { boundEpoch, hasOpenVote } from "../disk.ts";
+import { hasOpenVote } from "../disk.ts";
 import { pairTermsText, releaseText } from "../pair.ts";
 import type { PeerState } from "../peer-state.ts";
 import type { TargetState } from "../types.ts";
@@ -20,6 +20,8 @@ export type Outputs = {
   readonly witnessGrantUntilMs: BootMs | null;
   readonly isStandingVoteHeld: boolean;
   readonly data: DataOutput;
+  /** The data plane may still hold what it took as primary, until it follows or is closed. */
+  readonly isPlanePrimary: boolean;
   readonly isDraining: boolean;
   readonly resync: {
     readonly epoch: Epoch;
@@ -46,36 +48,42 @@ export function outputsOf(s: NodeState, nowMs: BootMs): Outputs {
   const { role } = s;
   const isLeading = role.kind === "leading";
   const handover = isLeading ? role.handover : null;
+  const data = dataOf(s);
+  const isClosing = role.kind === "stopping" && role.step === "closing";
+  const wasPrimary = s.shown?.isPlanePrimary === true && data.kind !== "follow";
+  const hasEnded = isClosing || role.kind === "steppingDown";
   return {
-    isFenced: isFenced(s),
+    isFenced: isFenced(s, wasPrimary && !isClosing),
     kill: role.kind === "steppingDown" ? role.because : null,
     promise: promiseOf(s),
     seek: isLeading || wantsToResume(s, nowMs) ? s.disk.epoch : null,
     witnessGrantUntilMs: s.disk.joining === null ? s.witness.grantUntilMs : null,
     isStandingVoteHeld: isLeading && s.disk.standingVote?.epoch === role.epoch,
-    data: dataOf(s),
-    isDraining: isLeading && !role.isDrained,
+    data,
+    isPlanePrimary: data.kind === "serve" || (wasPrimary && !hasEnded),
+    isDraining: isDraining(s),
     resync: isLeading && role.resync !== null ? { epoch: role.epoch, ...role.resync } : null,
     flush: isLeading && handover?.step === "flushing" ? role.epoch : null,
-    isClosing: role.kind === "stopping" && role.step === "closing",
+    isClosing,
     sign: signOf(s),
     target: targetOf(s, nowMs),
     peerState: peerStateOf(s, nowMs),
   };
 }
 
-/** Everybody but a primary with a live grant answers nothing; only a primary can be seen to. */
-function isFenced(s: NodeState): boolean {
-  switch (s.role.kind) {
-    case "leading":
-      return s.role.hasServed && s.role.fencedSinceMs !== null;
-    case "released":
-    case "steppingDown":
-    case "broken":
-      return true;
-    default:
-      return false;
-  }
+/**
+ * A data plane that served stays fenced until it serves again under a live grant, follows, or is
+ * closed: what it held back when its epoch ended must never be answered.
+ */
+function isFenced(s: NodeState, wasPrimary: boolean): boolean {
+  if (s.role.kind === "leading" && s.role.hasServed) return s.role.fencedSinceMs !== null;
+  return wasPrimary || s.role.kind === "steppingDown" || s.role.kind === "broken";
+}
+
+/** From the question on nothing more is received; a new leader applied all before it serves. */
+function isDraining(s: NodeState): boolean {
+  if (s.role.kind === "candidate") return s.role.step === "asking";
+  return s.role.kind === "leading" && !s.role.hasServed;
 }
 
 /**
@@ -103,7 +111,9 @@ function dataOf(s: NodeState): DataOutput {
   if (isLeaving && disk.primary === s.config.peer && !hasOpenVote(disk)) {
     return { kind: "follow", epoch: disk.epoch };
   }
-  return { kind: "refuse", below: boundEpoch(disk) };
+  // A vote for the pair binds for ever. A question to the witness does not, it can be refused:
+  // while it is open the receiver is stopped instead.
+  return { kind: "refuse", below: Math.max(disk.epoch, disk.pairVote?.terms.epoch ?? 0) };
 }
 
 function signOf(s: NodeState): string | null {
@@ -151,7 +161,9 @@ function leadingTarget(s: NodeState, role: LeadingRole, reason: string): Outputs
     const shown = s.shown?.target ?? null;
     return shown === null && s.isSameBoot ? null : { state: "WAIT", isReady: false, reason };
   }
-  const isPaired = s.disk.inSync.includes(s.config.peer) && role.isPeerAttached;
+  const { inSync, joining } = s.disk;
+  const isRequired = inSync.includes(s.config.peer) || joining !== null;
+  const isPaired = isRequired && role.isPeerAttached;
   const isReady = role.fencedSinceMs === null;
   return { state: isPaired ? "PRIM" : "ALONE", isReady, reason };
 }

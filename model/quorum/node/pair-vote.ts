@@ -134,7 +134,7 @@ function leadByPair(s: NodeState, decision: PairDecision, nowMs: BootMs): NodeSt
   });
   if (was.kind !== "leading" || led.role.kind !== "leading" || !was.hasServed) return led;
   const fencedSinceMs = was.fencedSinceMs ?? nowMs;
-  return withRole(led, { ...led.role, isDrained: true, hasServed: true, fencedSinceMs });
+  return withRole(led, { ...led.role, hasServed: true, fencedSinceMs });
 }
 
 /**

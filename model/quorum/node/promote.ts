@@ -102,7 +102,6 @@ export function becomeLeader(s: NodeState, e: NewEpoch, nowMs: BootMs): NodeStat
   const role: LeadingRole = {
     kind: "leading",
     epoch: e.epoch,
-    isDrained: false,
     isPeerAttached: false,
     hasServed: false,
     fencedSinceMs: nowMs,

@@ -46,6 +46,8 @@ export type NodeState = {
     readonly lastEndsMs: BootMs | null;
   };
   readonly witness: WitnessView;
+  /** `drainReceiver` effects whose `receiverDrained` is still to come. */
+  readonly drainsPending: number;
   /** Terms this node is about to sign, and signs only if they still hold then. */
   readonly pairing: PairTerms | null;
   /** Secondary: this copy is complete and takes the live stream of that epoch. */
@@ -115,8 +117,6 @@ export type Purpose =
 export type LeadingRole = {
   readonly kind: "leading";
   readonly epoch: Epoch;
-  /** The receiver of the former secondary has applied all it took. */
-  readonly isDrained: boolean;
   /** The peer holds all, and nothing is acknowledged without it. */
   readonly isPeerAttached: boolean;
   /** It has answered file operations in this epoch: from here its application is started. */

@@ -3,7 +3,7 @@ import type { PeerState } from "../peer-state.ts";
 import { ambition } from "./ambition.ts";
 import { hasLiveGrant, heardPeer, peerSilenceMs } from "./facts.ts";
 import { becomeCandidate, becomeLeader } from "./promote.ts";
-import { type NodeState, patchDisk, report, toWaiting, withRole } from "./state.ts";
+import { type NodeState, patch, patchDisk, report, toWaiting, withRole } from "./state.ts";
 
 /** Neither leading nor following: look for a primary to follow, or for a reason to be one. */
 export function stepWaiting(s: NodeState, nowMs: BootMs): NodeState {
@@ -13,7 +13,9 @@ export function stepWaiting(s: NodeState, nowMs: BootMs): NodeState {
   }
   if (s.blocker !== null) return s;
   if (leaderToFollow(s, nowMs) !== null) {
-    return withRole(s, { kind: "following", epoch: s.disk.epoch });
+    // Once a primary was found, its later loss is no matter of booting.
+    const bootWaitUntilMs = Math.min(s.bootWaitUntilMs, nowMs);
+    return withRole(patch(s, { bootWaitUntilMs }), { kind: "following", epoch: s.disk.epoch });
   }
   const wish = ambition(s, nowMs);
   switch (wish.kind) {
@@ -80,7 +82,7 @@ function joinLeader(s: NodeState, leader: PeerState): NodeState {
   const { outdated, isUnclean, copyHistoryId, historyId } = s.disk;
   if (!outdated && !isUnclean && copyHistoryId === historyId) return s;
   const joined = patchDisk(s, { outdated: false, isUnclean: false, copyHistoryId: historyId });
-  return report(joined, "event", "this copy is complete again");
+  return report(patch(joined, { voteGiven: null }), "event", "this copy is complete again");
 }
 
 /**
@@ -94,5 +96,5 @@ export function giveStandingVote(s: NodeState, peer: PeerState): NodeState {
   if (s.role.kind === "leading" || s.role.kind === "broken" || s.voteGiven?.id === ask.id) return s;
   const given = patchDisk(s, { outdated: true });
   const told = report(given, "event", `promised ${s.config.peer} not to take over until resynced`);
-  return { ...told, voteGiven: ask, attachedEpoch: null };
+  return patch(told, { voteGiven: ask, attachedEpoch: null });
 }

@@ -86,9 +86,12 @@ export class Judge {
     assert(primary !== null && was.inSync.includes(primary), `S3: ${primary} was not in the set`);
   }
 
-  /** That node's copy of these is gone; what no copy holds any more, nobody can keep. */
+  /** That node's copy of these is gone; what no other copy in the set holds, nobody can keep. */
   lost(id: NodeId, ops: readonly number[]): void {
-    const others = this.#world.nodes.filter((n) => n.id !== id);
+    const set = this.#world.record?.inSync ?? [];
+    const others = this.#world.nodes.filter(
+      (n) => n.id !== id && set.includes(n.id) && n.disk?.outdated === false,
+    );
     for (const op of ops) {
       if (!others.some((n) => n.data.applied.has(op))) this.#forgiven.add(op);
     }

@@ -1,3 +1,4 @@
+import { assert } from "../../shared/assert.ts";
 import type { Epoch } from "../../shared/ids.ts";
 import type { NodeEffect } from "../types.ts";
 import type { SimNode } from "./sim-node.ts";
@@ -14,7 +15,6 @@ export class SimData {
   /** Everything in the files of this copy. */
   readonly applied = new Set<number>();
   readonly #synced = new Set<number>();
-  isOpen = false;
   #mode: Extract<NodeEffect, { kind: "serve" | "follow" }> | null = null;
   #refuseBelow: Epoch = 0;
   #attachment: number | null = null;
@@ -67,8 +67,10 @@ export class SimData {
   run(e: NodeEffect): void {
     switch (e.kind) {
       case "serve":
+        assert(e.epoch >= this.#refuseBelow, "serves an epoch that it refuses");
+        if (this.servedEpoch !== e.epoch) this.fail();
         this.#mode = e;
-        this.#refuseBelow = Math.max(this.#refuseBelow, e.epoch);
+        this.#refuseBelow = e.epoch;
         this.#world.judge.serves(this.#node, e.epoch);
         if (e.ackBy === "none") this.#attachment = null;
         this.retry();
@@ -76,13 +78,15 @@ export class SimData {
       case "follow":
         if (this.#mode?.kind === "serve") this.fail();
         if (this.#mode?.kind !== "follow" || this.#mode.epoch !== e.epoch) this.#attachment = null;
+        assert(e.epoch >= this.#refuseBelow, "follows an epoch that it refuses");
         this.#mode = e;
-        this.#refuseBelow = Math.max(this.#refuseBelow, e.epoch);
+        this.#refuseBelow = e.epoch;
         return;
       case "refuseBelow":
-        this.#refuseBelow = Math.max(this.#refuseBelow, e.epoch);
+        if (e.epoch > this.#refuseBelow) this.#refuseBelow = e.epoch;
         return;
       case "drainReceiver":
+        if (this.#mode?.kind === "follow") this.fail();
         this.#node.later(2, { kind: "receiverDrained" });
         return;
       case "resyncPeer":
@@ -108,6 +112,11 @@ export class SimData {
     if (this.#node.canAnswer() && nowMs - this.#lastWriteMs >= 100 && this.#waiting.length < 8) {
       this.#lastWriteMs = nowMs;
       this.#write(this.#mode.epoch);
+    }
+    // Like TCP: what the link lost is sent again while the attachment lives.
+    for (const op of this.#waiting) {
+      if (this.#attachment !== null && nowMs - op.sentMs > 200)
+        this.#replicate(op, this.#attachment);
     }
     const oldest = this.#waiting[0];
     const isStalled = oldest !== undefined && nowMs - oldest.sentMs > timers.replTimeoutMs;

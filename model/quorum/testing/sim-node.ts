@@ -28,6 +28,8 @@ export class SimNode {
   isAlive = false;
   isFrozen = false;
   isFenced = false;
+  /** The machine died, not only the agent. */
+  hasLostPower = false;
   target: TargetState = "STOP";
   reason = "";
   readonly reports: string[] = [];
@@ -45,6 +47,8 @@ export class SimNode {
   #sequence = 0;
   #lastSequence = 0;
   #run = 0;
+  #frozenMs = 0;
+  readonly #inbox: NodeEvent[] = [];
   #osRun = 0;
   readonly #world: World;
   readonly #initialData: "empty" | "hasData";
@@ -66,7 +70,7 @@ export class SimNode {
     if (isOsBoot) this.#osRun += 1;
     this.#run += 1;
     this.isAlive = true;
-    this.data.isOpen = true;
+    this.hasLostPower = false;
     const run = this.#run;
     const incarnation = `${this.id}${run}`;
     const hasFiles = this.data.applied.size > 0 || this.#initialData === "hasData";
@@ -98,12 +102,14 @@ export class SimNode {
     this.#published = null;
     this.isFenced = false;
     this.isFrozen = false;
+    this.#inbox.length = 0;
     this.data.crash();
   }
 
   /** Power is cut: what was not synced is gone. */
   crashOs(): void {
     this.crash();
+    this.hasLostPower = true;
     this.data.losePageCache();
     this.target = "STOP";
   }
@@ -113,7 +119,23 @@ export class SimNode {
   }
 
   tell(event: NodeEvent): void {
-    if (this.isAlive && this.state !== null) this.#decide(event);
+    if (!this.isAlive || this.state === null) return;
+    if (this.isFrozen) this.#inbox.push(event);
+    else this.#decide(event);
+  }
+
+  /** Everything of this node stands still; it notices by its clock when it goes on. */
+  freeze(): void {
+    this.isFrozen = true;
+    this.#frozenMs = this.#world.nowMs;
+  }
+
+  unfreeze(): void {
+    if (!this.isFrozen) return;
+    this.isFrozen = false;
+    const inbox = this.#inbox.splice(0);
+    this.tell({ kind: "stallNoticed", lastedMs: this.#world.nowMs - this.#frozenMs });
+    for (const event of inbox) this.tell(event);
   }
 
   /** Later, and only if this run of the agent still lives. */

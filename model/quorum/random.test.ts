@@ -1,0 +1,141 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { World } from "./testing/world.ts";
+
+/**
+ * Faults in any order, at any moment; the judge looks on after every step (S1, S2, S3, S4, S5, S10).
+ * Then everything heals, and one node must serve again, and both be in sync, within a bound. This
+ * is the short form: a few hundred short histories.
+ */
+const ids = ["a", "b"] as const;
+const id = fc.constantFrom(...ids);
+
+const fault = fc.oneof(
+  fc.record({ kind: fc.constant("crashAgent" as const), id }),
+  fc.record({ kind: fc.constant("crashAtEffect" as const), id, n: fc.nat({ max: 8 }) }),
+  fc.record({ kind: fc.constant("crashOs" as const), id }),
+  fc.record({ kind: fc.constant("boot" as const), id }),
+  fc.record({ kind: fc.constant("cutPair" as const) }),
+  fc.record({ kind: fc.constant("cutWitness" as const), id }),
+  fc.record({ kind: fc.constant("cutWitnessFromAll" as const) }),
+  fc.record({
+    kind: fc.constant("cutWire" as const),
+    wire: fc.constantFrom("a>b", "b>a", "a>w", "w>a", "b>w", "w>b" as const),
+  }),
+  fc.record({ kind: fc.constant("heal" as const) }),
+  fc.record({ kind: fc.constant("loseReplies" as const), share: fc.constantFrom(0.3, 1) }),
+  fc.record({ kind: fc.constant("loseDatagrams" as const), share: fc.constantFrom(0.1, 0.3) }),
+  fc.record({ kind: fc.constant("slowVotes" as const), ms: fc.constantFrom(500, 3000, 9000) }),
+  fc.record({ kind: fc.constant("echoVotes" as const), ms: fc.constantFrom(2000, 7000) }),
+  fc.record({ kind: fc.constant("freeze" as const), id }),
+  fc.record({ kind: fc.constant("hangDisk" as const), id }),
+  fc.record({ kind: fc.constant("switchover" as const), id }),
+  fc.record({ kind: fc.constant("stop" as const), id }),
+  fc.record({ kind: fc.constant("start" as const), id }),
+  fc.record({ kind: fc.constant("wipeWitness" as const) }),
+);
+type Fault = typeof fault extends fc.Arbitrary<infer T> ? T : never;
+
+const history = fc.record({
+  seed: fc.integer(),
+  addressMovedBy: fc.constantFrom("nodes", "cloud" as const),
+  preferred: fc.constantFrom("alone", "a" as const),
+  steps: fc.array(
+    fc.record({ fault, waitMs: fc.constantFrom(1, 7, 60, 400, 1900, 2300, 4000, 9000, 20_000) }),
+    { maxLength: 14 },
+  ),
+});
+
+function strike(w: World, f: Fault): void {
+  const node = "id" in f ? w.node(f.id) : w.a;
+  switch (f.kind) {
+    case "crashAgent":
+      return node.isAlive ? node.crash() : undefined;
+    case "crashAtEffect":
+      node.crashAtEffect = f.n;
+      return;
+    case "crashOs":
+      return node.crashOs();
+    case "boot":
+      return node.isAlive ? undefined : node.boot(node.hasLostPower);
+    case "cutPair":
+      return w.cutPair();
+    case "cutWitness":
+      return w.cutWitness(f.id);
+    case "cutWitnessFromAll":
+      return w.cutWitness();
+    case "cutWire":
+      w.cut.add(f.wire);
+      return;
+    case "heal":
+      return recover(w);
+    case "loseReplies":
+      w.replyLoss = f.share;
+      return;
+    case "loseDatagrams":
+      w.loss = f.share;
+      return;
+    case "slowVotes":
+      w.voteDelayMs = f.ms;
+      return;
+    case "echoVotes":
+      w.echoMs = f.ms;
+      return;
+    case "freeze":
+      return node.isFrozen ? node.unfreeze() : node.freeze();
+    case "hangDisk":
+      node.data.isHung = !node.data.isHung;
+      return;
+    case "switchover":
+      return node.command({ kind: "switchover" });
+    case "stop":
+      return node.command({ kind: "stop" });
+    case "start":
+      return node.command({ kind: "start", dataFrom: null });
+    case "wipeWitness":
+      w.record = null;
+      w.storeId = `${w.storeId}+`;
+      return;
+  }
+}
+
+function recover(w: World): void {
+  w.heal();
+  for (const node of w.nodes) {
+    node.unfreeze();
+    node.crashAtEffect = null;
+    node.data.isHung = false;
+  }
+}
+
+function live(h: typeof history extends fc.Arbitrary<infer T> ? T : never): World {
+  const defaultPrimary =
+    h.preferred === "a" ? ({ kind: "node", nodeId: "a" } as const) : ({ kind: "alone" } as const);
+  const config = { addressMovedBy: h.addressMovedBy, defaultPrimary };
+  const w = new World({ seed: h.seed, config });
+  w.startInSync();
+  for (const step of h.steps) {
+    strike(w, step.fault);
+    w.runFor(step.waitMs);
+  }
+  recover(w);
+  for (const node of w.nodes) {
+    if (!node.isAlive) node.boot(node.hasLostPower);
+    node.command({ kind: "start", dataFrom: null });
+  }
+  w.runUntil("served again", () => w.leader() !== null, 120_000);
+  w.runUntil("in sync again", () => w.isInSync(), 120_000);
+  return w;
+}
+
+describe("random histories", () => {
+  test("no promise is ever broken, and service always comes back", () => {
+    fc.assert(
+      fc.property(history, (h) => {
+        const w = live(h);
+        expect(w.judge.acknowledgedCount).toBeGreaterThan(0);
+      }),
+      { numRuns: 150, interruptAfterTimeLimit: 15_000, seed: 20261123 },
+    );
+  });
+});
