@@ -1,0 +1,189 @@
+import { type Command, InvalidArgumentError } from "commander";
+import type { CommandKind, CommandRequest } from "#model/contract/commands.ts";
+import { HEALTHS } from "#model/states/module-health.ts";
+import { type Confirmation, confirmDanger } from "./confirm.ts";
+import { CommandEnd, EXIT } from "./exit.ts";
+import { followOperation } from "./follow-operation.ts";
+import { pause } from "./pause.ts";
+import type { Session } from "./program.ts";
+import { age, parseDuration, plain } from "./terminal.ts";
+
+const POLL_MS = 300;
+
+type ActionOptions = {
+  readonly node?: string;
+  readonly to?: string;
+  readonly dataFrom?: string;
+  readonly reason?: string;
+  readonly wait: boolean;
+  readonly timeout: number;
+  readonly yes?: boolean;
+  readonly confirm?: string;
+};
+
+/** A duration as an option's value. */
+export function durationOption(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === null) throw new InvalidArgumentError("Want 90s, 5m or 1h.");
+  return ms;
+}
+
+/** `start`, `stop`, `restart`, `switch`, `force-primary`, `wait` below `module`. */
+export function addActionCommands(module: Command, session: Session): void {
+  const action = (name: string, kind: CommandKind, description: string): Command =>
+    module
+      .command(`${name} <module>`)
+      .description(description)
+      .option("--no-wait", "do not wait for the end")
+      .option("--timeout <time>", "give up waiting after this long", durationOption, 120_000)
+      .action((moduleId: string, options: ActionOptions) => act(session, kind, moduleId, options));
+  action("start", "start", "start it; the first time ever say whose data is the good one")
+    .option("--node <name>", "on this node only")
+    .option("--data-from <node>", "first start ever: this node holds the good data");
+  action("stop", "stop", "stop it: application, address and replication").option(
+    "--node <name>",
+    "on this node only",
+  );
+  action("restart", "restart", "run its stop and start scripts again where it is").option(
+    "--node <name>",
+    "on this node only",
+  );
+  action("switch", "switchover", "let the secondary take over in order")
+    .alias("swap")
+    .option("--to <node>", "the node that shall lead");
+  action("force-primary", "force-primary", "make a node primary that may lack the newest data")
+    .alias("primforce")
+    .requiredOption("--to <node>", "the node that shall lead")
+    .option("--reason <text>", "why, for the record")
+    .option("-y, --yes", "with --confirm: do not ask")
+    .option("--confirm <name>", "the module's name, instead of typing it");
+  module
+    .command("wait <module>")
+    .alias("waitstate")
+    .description("wait until it is in a state or health; exit 6 when it takes too long")
+    .option("--health <health>", `one of ${HEALTHS.join(", ")}`)
+    .option("--state <state>", "one of STOP, WAIT, ALONE, PRIM, SECOND, UP: on some node, or")
+    .option("--node <name>", "on this node")
+    .option("--timeout <time>", "give up after this long", durationOption, 120_000)
+    .action((moduleId: string, options: WaitOptions) => wait(session, moduleId, options));
+}
+
+async function act(
+  session: Session,
+  kind: CommandKind,
+  moduleId: string,
+  options: ActionOptions,
+): Promise<void> {
+  const node = options.to ?? options.node;
+  const request: CommandRequest = {
+    kind,
+    ...(node === undefined ? {} : { node }),
+    ...(options.dataFrom === undefined ? {} : { dataFrom: options.dataFrom }),
+    ...(options.reason === undefined ? {} : { reason: options.reason }),
+  };
+  if (session.local) return actLocally(session, moduleId, request, options);
+  const { terminal } = session;
+  const api = session.api();
+  const view = await api.module(moduleId);
+  if (kind === "force-primary") {
+    const consequence = forceConsequence(view, node ?? "", terminal.nowMs());
+    await confirmDanger(terminal, moduleId, consequence, confirmationOf(options));
+  }
+  const operation = await api.command(moduleId, {
+    ...request,
+    // What the person saw: were another epoch to begin meanwhile, this would be another question.
+    ...(view.witness === null ? {} : { seenEpoch: view.witness.epoch }),
+    ...(kind === "force-primary" ? { confirm: moduleId } : {}),
+  });
+  const last = options.wait
+    ? await followOperation(api, operation, terminal, options.timeout)
+    : operation;
+  terminal.out(session.json ? JSON.stringify(last) : plain(last.text));
+}
+
+async function actLocally(
+  session: Session,
+  moduleId: string,
+  request: CommandRequest,
+  options: ActionOptions,
+): Promise<void> {
+  const { terminal } = session;
+  const isForced = request.kind === "force-primary";
+  if (isForced) {
+    const consequence = [
+      `This makes this node primary of ${moduleId} although it may lack acknowledged writes,`,
+      "and although the other node may still be primary: be sure that it is off.",
+    ];
+    await confirmDanger(terminal, moduleId, consequence, confirmationOf(options));
+  }
+  const body = isForced ? { ...request, confirm: moduleId } : request;
+  const result = await session.localAgent().command(moduleId, body);
+  terminal.out(session.json ? JSON.stringify(result) : plain(result.text));
+  if (result.outcome === "refused") throw new CommandEnd(EXIT.refused, plain(result.text));
+  if (result.outcome === "failed") throw new CommandEnd(EXIT.failed, plain(result.text));
+}
+
+const confirmationOf = ({ yes, confirm }: ActionOptions): Confirmation => ({
+  yes: yes ?? false,
+  confirm: confirm ?? null,
+});
+
+type View = Awaited<ReturnType<ReturnType<Session["api"]>["module"]>>;
+
+/** The loss in words and, as far as it is known, in numbers. */
+function forceConsequence(view: View, node: string, nowMs: number): readonly string[] {
+  const inSync = view.witness?.inSync ?? [];
+  const lines = [`This makes ${node} primary of ${view.id} whatever its data is.`];
+  if (inSync.includes(node)) {
+    lines.push(
+      `${node} is in the in-sync set {${inSync.join(", ")}}: it lacks nothing acknowledged.`,
+    );
+  } else {
+    lines.push(`The in-sync set is {${inSync.join(", ")}}: ${node} may lack acknowledged writes.`);
+  }
+  for (const other of view.nodes.filter(({ nodeId }) => nodeId !== node)) {
+    const { receivedAtMs, nodeId, report } = other;
+    const seen = receivedAtMs === null ? "never" : `${age(receivedAtMs, nowMs)} ago`;
+    lines.push(`${nodeId} last reported ${seen}${report === null ? "" : `, as ${report.state}`}.`);
+  }
+  return lines;
+}
+
+type WaitOptions = {
+  readonly health?: string;
+  readonly state?: string;
+  readonly node?: string;
+  readonly timeout: number;
+};
+
+async function wait(session: Session, moduleId: string, options: WaitOptions): Promise<void> {
+  const { terminal } = session;
+  if (options.health === undefined && options.state === undefined) {
+    throw new CommandEnd(EXIT.usage, "say --health HEALTH or --state STATE");
+  }
+  const api = session.api();
+  const deadlineMs = terminal.nowMs() + options.timeout;
+  for (;;) {
+    const view = await api.module(moduleId);
+    if (isReached(view, options)) {
+      terminal.out(session.json ? JSON.stringify(view) : `${view.id}: ${plain(view.why)}`);
+      return;
+    }
+    if (terminal.nowMs() >= deadlineMs) {
+      throw new CommandEnd(EXIT.stillRunning, `${view.id} is ${view.health}: ${plain(view.why)}`);
+    }
+    await pause(POLL_MS, terminal.signal);
+  }
+}
+
+function isReached(view: View, { health, state, node }: WaitOptions): boolean {
+  if (health !== undefined && view.health.toLowerCase() !== health.toLowerCase()) return false;
+  if (state === undefined) return true;
+  return view.nodes.some(
+    ({ nodeId, report, silent }) =>
+      (node === undefined || nodeId === node) &&
+      !silent &&
+      report?.state === state.toUpperCase() &&
+      report.readiness !== "Transient",
+  );
+}
