@@ -58,6 +58,8 @@ export type NodeEvent =
       /** Random, new at each start of the agent: makes request ids unique. */
       readonly incarnation: string;
       readonly data: PeerState["data"];
+      /** The application of an earlier run of the agent still runs, and is adopted. */
+      readonly isServiceUp?: boolean;
       /** After an OS boot: start, stay stopped, or as before. Ignored when only the agent restarted. */
       readonly atBoot: "start" | "stop" | "asBefore";
       /** A random id, used should this node become the first primary ever. */

@@ -16,7 +16,7 @@ export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
   const isSameBoot = e.disk?.bootId === e.bootId;
   const disk = bootDisk(config, e, isSameBoot);
   const { bootWaitMs } = config.timers;
-  const isServiceUp = isSameBoot && !disk.isStoppedCleanly && disk.epoch > 0;
+  const isServiceUp = e.isServiceUp === true;
   return {
     config,
     incarnation: e.incarnation,
@@ -82,9 +82,8 @@ function mayHaveLostWrites(disk: NodeDisk, config: NodeConfig): boolean {
 
 function bootRole(disk: NodeDisk, isServiceUp: boolean, nowMs: BootMs): Role {
   if (disk.isStartWanted) return { kind: "waiting", sinceMs: nowMs, retryAtMs: nowMs };
+  if (disk.isStoppedCleanly) return { kind: "stopped" };
   // The agent died while it stopped the module: finish that.
-  if (isServiceUp) {
-    return { kind: "stopping", step: "stoppingService", goal: "stop", sinceMs: nowMs };
-  }
-  return { kind: "stopped" };
+  const step = isServiceUp ? "stoppingService" : "closing";
+  return { kind: "stopping", step, goal: "stop", sinceMs: nowMs };
 }

@@ -144,7 +144,7 @@ function targetOf(s: NodeState, nowMs: BootMs): Outputs["target"] {
     default: {
       // An agent that restarted adopts the running application: nothing is stopped before it is
       // clear that this node will not simply go on.
-      const mayAdopt = s.isSameBoot && (s.shown === null || s.shown.target === null);
+      const mayAdopt = s.isServiceUp && (s.shown === null || s.shown.target === null);
       const isYoung = nowMs - s.startedMs < s.config.timers.giveUpAfterMs;
       if (role.kind === "waiting" && mayAdopt && isYoung && s.disk.isStartWanted) return null;
       return { state: "WAIT", isReady: false, reason };
@@ -159,7 +159,7 @@ function leadingTarget(s: NodeState, role: LeadingRole, reason: string): Outputs
   }
   if (!role.hasServed) {
     const shown = s.shown?.target ?? null;
-    return shown === null && s.isSameBoot ? null : { state: "WAIT", isReady: false, reason };
+    return shown === null && s.isServiceUp ? null : { state: "WAIT", isReady: false, reason };
   }
   const { inSync, joining } = s.disk;
   const isRequired = inSync.includes(s.config.peer) || joining !== null;

@@ -47,6 +47,8 @@ export class SimNode {
   #sequence = 0;
   #lastSequence = 0;
   #run = 0;
+  /** Outlives the agent, not the machine. */
+  #runsService = false;
   #frozenMs = 0;
   readonly #inbox: NodeEvent[] = [];
   #osRun = 0;
@@ -81,6 +83,7 @@ export class SimNode {
       bootId: `${this.id}-os${this.#osRun}`,
       incarnation,
       data: hasFiles ? "hasData" : "empty",
+      isServiceUp: this.#runsService,
       atBoot,
       newHistoryId: `history-${incarnation}`,
     });
@@ -110,6 +113,7 @@ export class SimNode {
   crashOs(): void {
     this.crash();
     this.hasLostPower = true;
+    this.#runsService = false;
     this.data.losePageCache();
     this.target = "STOP";
   }
@@ -233,6 +237,7 @@ export class SimNode {
         return;
       case "killApplication":
         this.data.fail();
+        this.#runsService = false;
         this.later(10, { kind: "serviceStopped" });
         return;
       case "report":
@@ -259,9 +264,15 @@ export class SimNode {
   #setTarget(state: TargetState): void {
     const was = this.target;
     this.target = state;
-    if (was === state) return;
     const isDown = state === "STOP" || state === "WAIT";
-    this.later(20, { kind: isDown ? "serviceStopped" : "serviceStarted" });
+    if (!isDown) this.#runsService = true;
+    if (isDown === (was === "STOP" || was === "WAIT") && isDown !== this.#runsService) return;
+    const run = this.#run;
+    this.#world.after(20, () => {
+      if (run !== this.#run || this.target !== state) return;
+      if (isDown) this.#runsService = false;
+      this.tell({ kind: isDown ? "serviceStopped" : "serviceStarted" });
+    });
   }
 
   #tick(run: number): void {
