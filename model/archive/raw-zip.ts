@@ -18,8 +18,8 @@ export type RawEntry = {
   readonly extra?: Buffer;
   readonly flags?: number;
   readonly host?: number;
-  /** Points at the local header of an earlier entry, by its index. */
-  readonly sharesDataOf?: number;
+  /** Points at a local header that stands somewhere else in the archive already. */
+  readonly localOffset?: number;
 };
 
 /** What surrounds the entries, and what the last record claims. */
@@ -36,14 +36,11 @@ const REGULAR = 0o100644;
 export function rawZip(entries: readonly RawEntry[], archive: RawArchive = {}): Buffer {
   const parts = [archive.before ?? Buffer.alloc(0)];
   const records: Buffer[] = [];
-  const offsets: number[] = [];
   let offset = parts[0]?.length ?? 0;
   for (const entry of entries) {
     const packed = pack(entry);
-    const shared = entry.sharesDataOf === undefined ? undefined : offsets[entry.sharesDataOf];
-    offsets.push(shared ?? offset);
-    records.push(centralRecord(entry, packed, shared ?? offset));
-    if (shared !== undefined) continue;
+    records.push(centralRecord(entry, packed, entry.localOffset ?? offset));
+    if (entry.localOffset !== undefined) continue;
     const local = Buffer.concat([localHeader(entry, packed), packed.bytes]);
     parts.push(local);
     offset += local.length;
