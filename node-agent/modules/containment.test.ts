@@ -5,7 +5,7 @@ import { ownCgroupDirectory, readCgroupFiles } from "./cgroup.ts";
 import type { Containment } from "./containment.ts";
 import { openMarkedProcesses } from "./marked-processes.ts";
 import { openContainment } from "./open-containment.ts";
-import { readProcess } from "./process-table.ts";
+import { commandLineOf, readProcess } from "./process-table.ts";
 import { until } from "./testing/test-module.ts";
 
 let opened: Containment[] = [];
@@ -60,9 +60,11 @@ describe.each(["cgroup", "marked"] as const)("a containment of kind %s", (kind) 
   test("freezes and thaws every process", async () => {
     if (kind === "cgroup" && !hasCgroup()) return;
     const containment = open();
-    await run(containment, "setsid sh -c 'while :; do :; done' & exit 0");
-    await until(() => containment.processIds().length === 1);
-    const [id = 0] = containment.processIds();
+    await run(containment, "timeout 30 setsid sh -c 'while :; do :; done' & exit 0");
+    const spinning = () =>
+      containment.processIds().filter((id) => commandLineOf(id).startsWith("sh -c while"));
+    await until(() => spinning().length === 1);
+    const [id = 0] = spinning();
     expect((await containment.freeze(5_000)).isComplete).toBe(true);
     expect(readProcess(id)?.state).not.toBe("R");
     containment.thaw();

@@ -76,7 +76,9 @@ const applications = (): readonly number[] => {
   return processIds().filter((id) => inside.has(id) && readProcess(id)?.command === "sleep");
 };
 async function startApplication(runtime: ModuleRuntime): Promise<number> {
-  module.script("start_prim", "record start_prim; setsid sleep 91 & exit 0");
+  // Waits for the exec, so that the first look cannot come between it and the fork.
+  const isUp = 'until [ "$(cat /proc/$!/comm)" = sleep ]; do :; done';
+  module.script("start_prim", `record start_prim; setsid sleep 91 & ${isUp}`);
   runtime.setTarget("PRIM", "start");
   await until(() => runtime.checks.resources.get("proc.sleep")?.state === "up");
   return applications()[0] ?? 0;
@@ -88,7 +90,7 @@ describe("a module whose application dies", () => {
     const first = await startApplication(runtime);
     expect(runtime.view).toMatchObject({ state: "PRIM", status: "Ready", mayRun: true });
     signal(first, "SIGKILL");
-    await until(() => applications().length === 1 && applications()[0] !== first);
+    await until(() => ![first, undefined].includes(applications()[0]));
     await until(() => runtime.checks.resources.get("proc.sleep")?.state === "up");
     expect(runtime.view).toMatchObject({ state: "PRIM", status: "Ready" });
     expect(notices.join()).toContain("restart (1 of 3): rule proc_sleep (proc.sleep)");
