@@ -19,7 +19,11 @@ interface Seen {
   readonly nodeId: string;
   readonly report: ModuleReport;
   readonly receivedAtMs: number;
+  /** Since when it is in its state, on our clock. */
+  readonly sinceMs: number;
 }
+/** A report may have been on its way, and clocks are measured, not known. */
+const MARGIN_MS = 2_000;
 
 /** The driver over the reports of a control plane. */
 export const arpDriver = (cp: ControlPlane): AddressDriver => ({
@@ -39,8 +43,9 @@ async function freshReports(cp: ControlPlane, want: AddressWant): Promise<readon
     const record = await cp.reports.read(want.clusterId, nodeId);
     const report = record?.value.report.modules.find((one) => one.moduleId === want.moduleId);
     if (record === null || report === undefined) continue;
-    const { receivedAtMs } = record.value;
-    if (!isSilent(receivedAtMs, nowMs)) seen.push({ nodeId, report, receivedAtMs });
+    const { receivedAtMs, offsetMs } = record.value;
+    const sinceMs = report.sinceMs + offsetMs;
+    if (!isSilent(receivedAtMs, nowMs)) seen.push({ nodeId, report, receivedAtMs, sinceMs });
   }
   return seen;
 }
@@ -57,28 +62,37 @@ function judge(want: AddressWant, seen: readonly Seen[]): Observation {
   if (primary.report.vips.length === 0) {
     return { kind: "agrees", address: null, text: "the module has no address" };
   }
-  const stray = strayHolder(want, seen);
-  if (stray !== undefined) {
-    return { kind: "differs", address, text: `${stray.nodeId} still has the address` };
+  // Until the primary leads under the epoch it was given, its report tells of the time before.
+  const { quorum, state, readiness } = primary.report;
+  const leads = (state === "PRIM" || state === "ALONE") && readiness === "Ready";
+  if (!leads || (quorum !== null && quorum.epoch < want.epoch)) {
+    return { kind: "unknown", address, text: `${want.nodeId} does not lead yet` };
   }
-  // Until the primary reports the epoch it was given, its report tells of the time before.
-  if ((primary.report.quorum?.epoch ?? want.epoch) < want.epoch) {
-    return { kind: "unknown", address, text: `${want.nodeId} has not begun epoch ${want.epoch}` };
-  }
-  if (primary.report.quorum?.fenced === true) {
+  if (quorum?.fenced === true) {
     return { kind: "unknown", address, text: `${want.nodeId} is fenced` };
   }
   if (present(primary).length < primary.report.vips.length) {
     return { kind: "differs", address, text: `${want.nodeId} lacks the address` };
   }
+  const stray = strayHolder(primary, seen);
+  if (stray !== undefined) {
+    return { kind: "differs", address, text: `${stray.nodeId} still has the address` };
+  }
   return { kind: "agrees", address, text: `the address is on ${want.nodeId}` };
 }
 
-const strayHolder = (want: AddressWant, seen: readonly Seen[]): Seen | undefined =>
-  seen.find((one) => one.nodeId !== want.nodeId && present(one).length > 0);
+/** Who else has it. The last words of a node that died before the primary led do not count. */
+const strayHolder = (primary: Seen, seen: readonly Seen[]): Seen | undefined =>
+  seen.find(
+    (one) =>
+      one.nodeId !== primary.nodeId &&
+      present(one).length > 0 &&
+      one.receivedAtMs > primary.sinceMs + MARGIN_MS,
+  );
 
 async function askNode(cp: ControlPlane, want: AddressWant, seen: readonly Seen[]): Promise<Step> {
-  const stray = strayHolder(want, seen);
+  const primary = seen.find((one) => one.nodeId === want.nodeId);
+  const stray = primary === undefined ? undefined : strayHolder(primary, seen);
   const kind = stray === undefined ? "announce-address" : "withdraw-address";
   const nodeId = stray?.nodeId ?? want.nodeId;
   // One request per epoch, node and half minute: a repeat within it finds the same operation.
