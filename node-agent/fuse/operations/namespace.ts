@@ -46,6 +46,7 @@ export function bear(
   const { mode, uid, gid } = tree.stat;
   const id = place > 0 ? tree.bindings.born(node) : 0;
   tree.times.mark(parent);
+  tree.times.mark(node);
   tree.reports.added(parent, name);
   return { node, born: { parent: place, name: name.slice(), id, birth: { mode, uid, gid } } };
 }
