@@ -8,6 +8,12 @@ import { loadModule } from "#model/archive/load-module.ts";
 /** Each is refused within this, and the process holds no more than the second because of it. */
 const [MS_MAX, RESIDENT_BYTES_MAX] = [2_000, 256 * 1024 * 1024];
 
+/** Only the verdict: a test that fails must not print the bomb. */
+function verdictOf(loaded: Awaited<ReturnType<typeof loadModule>>): string | null {
+  if (loaded.ok) return null;
+  return loaded.error.kind === "archive" ? loaded.error.error.kind : loaded.error.kind;
+}
+
 describe("archives of strangers", () => {
   const before = process.cwd();
   const folder = mkdtempSync(join(tmpdir(), "corpus-"));
@@ -25,8 +31,7 @@ describe("archives of strangers", () => {
       const loaded = await loadModule(bytes);
       expect(performance.now() - start).toBeLessThan(MS_MAX);
       expect(process.memoryUsage.rss() - residentBefore).toBeLessThan(RESIDENT_BYTES_MAX);
-      if (refusedAs === null) expect(loaded).toMatchObject({ ok: true });
-      else expect(loaded).toMatchObject({ error: { kind: "archive", error: { kind: refusedAs } } });
+      expect(verdictOf(loaded)).toBe(refusedAs);
       expect(readdirSync(folder)).toEqual([]);
       const message = loaded.ok ? "" : JSON.stringify(loaded.error);
       expect(message).not.toMatch(/[\p{Cc}\p{Cf}]/u);
