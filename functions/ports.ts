@@ -89,12 +89,10 @@ export interface EventLog {
   range(clusterId: string): Promise<LogRange>;
 }
 
-/** Bytes by their hash: module archives. */
+/** Bytes by their hash: module archives, of older versions too, so that one can be restored. */
 export interface BlobStore {
   put(sha256: string, bytes: Uint8Array): Promise<void>;
   get(sha256: string): Promise<Uint8Array | null>;
-  /** Removes all but the named ones. */
-  keep(sha256s: ReadonlySet<string>): Promise<void>;
 }
 
 /** A log line for operators; never holds a secret. */

@@ -1,6 +1,7 @@
 /**
  * The proxy process. `node functions/clouds/local-proxy/proxy-main.ts --admin 127.0.0.1:0 --secret-file FILE
- * --state FILE --listen MODULE=HOST:PORT/TARGETPORT [--listen …]`. Prints one line of JSON when all
+ * --state FILE --listen MODULE=HOST:PORT/TARGETPORT [--listen …] [--node NAME=HOST …]`. `--node` says
+ * where clients reach a node when that is not where its peers do. Prints one line of JSON when all
  * ports are open.
  */
 import { readFileSync } from "node:fs";
@@ -19,6 +20,12 @@ function parseListen(text: string): ProxyListener {
   return { module, host, port: Number(port), targetPort: Number(targetPort) };
 }
 
+function parseNode(text: string): [string, string] {
+  const [name = "", host = ""] = text.split("=", 2);
+  if (name === "" || isIP(host) === 0) throw new Error(`--node ${text}: want NAME=ADDRESS`);
+  return [name, host];
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -26,6 +33,7 @@ async function main(): Promise<void> {
       "secret-file": { type: "string" },
       state: { type: "string" },
       listen: { type: "string", multiple: true, default: [] },
+      node: { type: "string", multiple: true, default: [] },
     },
   });
   const [adminHost = "", adminPort = ""] = values.admin.split(":");
@@ -34,7 +42,8 @@ async function main(): Promise<void> {
     throw new Error("--secret-file and --state are required");
   }
   if (!adminHost.startsWith("127.")) throw new Error("--admin must be a loopback address");
-  const proxy = new TcpProxy({ listeners: values.listen.map(parseListen), stateFile });
+  const hosts = new Map(values.node.map(parseNode));
+  const proxy = new TcpProxy({ listeners: values.listen.map(parseListen), stateFile, hosts });
   await proxy.listen();
   const admin = proxyAdmin(proxy, readFileSync(secretFile, "utf8").trim());
   admin.listen(Number(adminPort), adminHost, () => {

@@ -1,8 +1,10 @@
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import * as z from "zod/mini";
 import type { AddressWant } from "../../reconciler/address-driver.ts";
 import { localProxyDriver } from "./local-proxy-driver.ts";
 import { TcpProxy } from "./proxy.ts";
@@ -33,9 +35,12 @@ async function service(host: string, port: number): Promise<number> {
 }
 const closeNow = (server: Server) => new Promise((resolve) => server.close(resolve));
 
-async function startProxy(targetPort: number): Promise<{ proxy: TcpProxy; port: number }> {
+async function startProxy(
+  targetPort: number,
+  hosts: ReadonlyMap<string, string> = new Map(),
+): Promise<{ proxy: TcpProxy; port: number }> {
   const listeners = [{ module: "shop", host: "127.0.0.1", port: 0, targetPort }];
-  const proxy = new TcpProxy({ listeners, stateFile: join(folder, "targets.json") });
+  const proxy = new TcpProxy({ listeners, stateFile: join(folder, "targets.json"), hosts });
   await proxy.listen();
   undo.push(() => proxy.close());
   const port = Number(proxy.status()[0]?.listen.split(":")[1]);
@@ -107,6 +112,13 @@ describe("the proxy", () => {
     expect(await echoed).toBe("still here");
   });
 
+  test("goes where clients reach the node, when its peers reach it elsewhere", async () => {
+    const port = await service("127.0.0.13", 0);
+    const { proxy, port: listen } = await startProxy(port, new Map([["node1", "127.0.0.13"]]));
+    proxy.setTarget("shop", target(1, 1));
+    expect((await greet(listen)).line).toBe("127.0.0.13");
+  });
+
   test("remembers its target over a restart, without anyone telling it", async () => {
     const port = await service("127.0.0.11", 0);
     const first = await startProxy(port);
@@ -117,6 +129,38 @@ describe("the proxy", () => {
     expect((await greet(listen)).line).toBe("127.0.0.11");
     expect(statSync(join(folder, "targets.json")).mode & 0o777).toBe(0o600);
   });
+});
+
+describe("the proxy's process", () => {
+  test("opens its ports, says where they are, and ends when told to", async () => {
+    const secretFile = join(folder, "secret");
+    writeFileSync(secretFile, "secret-of-the-proxy", { mode: 0o600 });
+    const program = join(import.meta.dirname, "proxy-main.ts");
+    const files = ["--secret-file", secretFile, "--state", join(folder, "targets.json")];
+    const ports = ["--listen", "shop=127.0.0.1:0/9", "--node", "node1=127.0.0.13"];
+    const child = spawn(process.execPath, [program, ...files, ...ports], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    undo.push(() => child.kill("SIGKILL"));
+    const line = await new Promise<string>((resolve, reject) => {
+      child.stdout.once("data", (chunk) => resolve(String(chunk)));
+      child.once("exit", (code) => reject(new Error(`ended with ${code}`)));
+    });
+    const told = Told.parse(JSON.parse(line));
+    expect((await greet(Number(told.ports[0]?.listen.split(":")[1]))).line).toBe("ECONNRESET");
+    const answer = await fetch(`${told.admin}/targets`, {
+      headers: { authorization: "Bearer secret-of-the-proxy" },
+    });
+    expect(answer.status).toBe(200);
+    await answer.text();
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    expect(await ended).toBe(0);
+  });
+});
+const Told = z.object({
+  admin: z.string(),
+  ports: z.array(z.object({ module: z.string(), listen: z.string() })),
 });
 
 describe("the driver of the proxy", () => {

@@ -24,6 +24,8 @@ export interface ProxyListener {
 export interface ProxyOptions {
   readonly listeners: readonly ProxyListener[];
   readonly stateFile: string;
+  /** Where clients reach a node, when that is not where its peers reach it; by node name. */
+  readonly hosts: ReadonlyMap<string, string>;
 }
 export type SetTarget = "set" | "unknownModule" | "olderEpoch" | "otherNodeSameEpoch";
 
@@ -47,7 +49,7 @@ export class TcpProxy {
       const target = known[listener.module] ?? null;
       const lane: Lane = { listener, server: createServer(), pairs: new Set(), target };
       lane.server.maxConnections = CONNECTIONS_MAX;
-      lane.server.on("connection", (client) => forward(lane, client));
+      lane.server.on("connection", (client) => forward(lane, options.hosts, client));
       this.#lanes.set(listener.module, lane);
     }
   }
@@ -111,13 +113,17 @@ function resetAll(lane: Lane): void {
   lane.pairs.clear();
 }
 
-function forward(lane: Lane, client: Socket): void {
+function forward(lane: Lane, hosts: ReadonlyMap<string, string>, client: Socket): void {
   const { target } = lane;
   if (target === null) {
     client.resetAndDestroy();
     return;
   }
-  const upstream = connect({ host: target.host, port: lane.listener.targetPort, noDelay: true });
+  const upstream = connect({
+    host: hosts.get(target.nodeId) ?? target.host,
+    port: lane.listener.targetPort,
+    noDelay: true,
+  });
   client.setNoDelay(true);
   lane.pairs.add(client);
   lane.pairs.add(upstream);

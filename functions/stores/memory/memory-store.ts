@@ -92,8 +92,5 @@ export function memoryBlobStore(): BlobStore {
     async get(sha256) {
       return blobs.get(sha256) ?? null;
     },
-    async keep(wanted) {
-      for (const sha256 of blobs.keys()) if (!wanted.has(sha256)) blobs.delete(sha256);
-    },
   };
 }

@@ -92,8 +92,6 @@ export function sqliteBlobStore(database: Database): BlobStore {
   const db = database.connection;
   const put = db.prepare("INSERT OR IGNORE INTO blobs (sha256, bytes) VALUES (?, ?)");
   const get = db.prepare("SELECT bytes FROM blobs WHERE sha256=?");
-  const names = db.prepare("SELECT sha256 FROM blobs");
-  const remove = db.prepare("DELETE FROM blobs WHERE sha256=?");
   return {
     put: (sha256, bytes) =>
       database.write(() => {
@@ -103,12 +101,5 @@ export function sqliteBlobStore(database: Database): BlobStore {
       const row = get.get(sha256);
       return row === undefined ? null : BlobRow.parse(row).bytes;
     },
-    keep: (wanted) =>
-      database.write(() => {
-        for (const row of names.all()) {
-          const sha256 = String(row["sha256"]);
-          if (!wanted.has(sha256)) remove.run(sha256);
-        }
-      }),
   };
 }
