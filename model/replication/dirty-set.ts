@@ -11,7 +11,8 @@
  *   `changedSubtree`: the entry itself, whatever its type, and everything below it.
  * - Adding, removing or renaming a name reports `changedDirectory` of each directory concerned;
  *   what is new under that name (create, mkdir, symlink, mknod) is also reported by itself, because
- *   something else may have borne the name before. `link` reports both names.
+ *   something else may have borne the name before. `link` reports both names wholly: whatever is
+ *   then written through one of them, and reported under it, may have to be found under the other.
  * - What cannot be told (no path any more, a report that was lost) is `changedEverything`.
  *
  * When a bound is reached the set becomes "everything": the next pass compares the whole tree.

@@ -196,12 +196,13 @@ class EntryApplier {
       return VERDICT.empty;
     }
     if (compare === COMPARE.existence) return VERDICT.equal;
-    if (this.#entry.meta.sizeBytes === 0) {
-      if (stat.sizeBytes > 0) this.#truncate();
+    const { hash, meta } = this.#entry;
+    // Before holes are made, so that they reach up to the end.
+    if (stat.sizeBytes > meta.sizeBytes && hash === null) this.#truncate(meta.sizeBytes);
+    if (meta.sizeBytes === 0) {
       this.#makeEqual();
       return VERDICT.equal;
     }
-    const { hash, meta } = this.#entry;
     if (hash === null || stat.sizeBytes !== meta.sizeBytes) return VERDICT.differs;
     if (!this.#hasContent(hash, meta.sizeBytes)) return VERDICT.differs;
     this.#makeEqual();
@@ -249,12 +250,12 @@ class EntryApplier {
     return created;
   }
 
-  #truncate(): void {
+  #truncate(sizeBytes: number): void {
     const fd = file.openat(this.#directoryFd, this.#name, OPEN_TO_CHANGE, 0);
     this.#check(fd, "open");
     try {
       this.#run.keepContent(this.#tree, this.#path, fd);
-      this.#check(file.ftruncate(fd, 0), "ftruncate");
+      this.#check(file.ftruncate(fd, sizeBytes), "ftruncate");
     } finally {
       file.close(fd);
     }

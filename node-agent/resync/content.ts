@@ -112,15 +112,18 @@ export function punchHole(
   sizeBytes: number,
   place: ResyncPlace,
 ): void {
-  const end = Math.min(offsetBytes + lengthBytes, sizeBytes);
+  let end = Math.min(offsetBytes + lengthBytes, sizeBytes);
   if (end <= offsetBytes) return;
   const mode = FALLOC_KEEP_SIZE | FALLOC_PUNCH_HOLE;
+  // Only whole blocks of the file system become holes, also the one that the file ends in.
+  if (end === sizeBytes) end = Math.ceil(end / BLOCK_BYTES) * BLOCK_BYTES;
   const punched = file.fallocate(fd, mode, offsetBytes, end - offsetBytes);
   if (punched !== -ERRNO.EOPNOTSUPP) {
     check(punched, "fallocate", place);
     return;
   }
   const zeros = new Uint8Array(BLOCK_BYTES);
+  end = Math.min(end, sizeBytes);
   for (let at = offsetBytes; at < end; at += BLOCK_BYTES) {
     writeAt(fd, zeros.subarray(0, Math.min(BLOCK_BYTES, end - at)), at, place);
   }

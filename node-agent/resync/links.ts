@@ -6,6 +6,10 @@
  * Holds one entry per name with hard links, for the whole run: a later pass that touches one name
  * must know the others. A group is *incomplete* while fewer names are known than the inode has:
  * the rest lies outside the tree, or came into being where nobody looked.
+ *
+ * A change is reported under the name that it was made through. When that name has gone by the
+ * time the report is looked at, or leads to another file, the change is still to be found under
+ * the other names: `leave` says whose they are.
  */
 import { pathKey } from "./tree.ts";
 
@@ -22,10 +26,15 @@ export type LinkGroup = {
   linkCount: number;
 };
 
+const nameKey = (tree: number, path: Uint8Array): string => `${tree}/${pathKey(path)}`;
+
 export class Links {
   readonly #groups = new Map<string, LinkGroup>();
+  readonly #byName = new Map<string, LinkGroup>();
   #touched = new Set<LinkGroup>();
   #knownIncomplete = new Set<LinkGroup>();
+  /** Lost a name under which a change may have been reported: all content is to be compared. */
+  readonly suspects = new Set<LinkGroup>();
   #nextId = 1;
 
   /** Leaders are chosen anew in each pass, because names may have moved since. */
@@ -35,6 +44,10 @@ export class Links {
       group.isCompared = false;
     }
     this.#touched = new Set();
+  }
+
+  knows(tree: number, inodeKey: number | bigint): boolean {
+    return this.#groups.size > 0 && this.#groups.has(`${tree}/${inodeKey}`);
   }
 
   /** Notes that `path` is a name of this inode. */
@@ -49,29 +62,49 @@ export class Links {
       this.#groups.set(key, group);
     }
     group.linkCount = linkCount;
+    if (this.#byName.get(nameKey(tree, path)) !== group) this.leave(tree, path);
+    this.#byName.set(nameKey(tree, path), group);
     group.names.set(pathKey(path), path);
     group.leader ??= path;
     this.#touched.add(group);
     return group;
   }
 
-  /** A name that turned out to be another file's, or nobody's. */
-  forget(group: LinkGroup, path: Uint8Array): void {
+  /** `path` is no name of a known group any more: it has gone, or is another file now. */
+  leave(tree: number, path: Uint8Array): void {
+    if (this.#byName.size === 0) return;
+    const group = this.#byName.get(nameKey(tree, path));
+    if (group === undefined) return;
+    this.#byName.delete(nameKey(tree, path));
     group.names.delete(pathKey(path));
+    this.suspects.add(group);
   }
 
   /**
    * Ends a pass: true when a name of a touched group is still unknown and nobody has searched the
    * whole tree for it yet. `wasWhole`: this pass visited every name, so what is missing now lies
-   * outside the tree and is not asked for again.
+   * outside the tree, or went before the walk came by, and is not asked for again.
    */
   mustSearch(wasWhole: boolean): boolean {
     let isMissing = false;
     for (const group of this.#touched) {
       if (group.names.size >= group.linkCount) this.#knownIncomplete.delete(group);
-      else if (wasWhole) this.#knownIncomplete.add(group);
+      else if (wasWhole) this.#accept(group);
       else if (!this.#knownIncomplete.has(group)) isMissing = true;
     }
     return isMissing;
+  }
+
+  /** A change may have been made through the name that has not been found: compare once more. */
+  #accept(group: LinkGroup): void {
+    if (this.#knownIncomplete.has(group)) return;
+    this.#knownIncomplete.add(group);
+    this.suspects.add(group);
+  }
+
+  takeSuspects(): readonly LinkGroup[] {
+    const taken = [...this.suspects];
+    this.suspects.clear();
+    return taken;
   }
 }

@@ -2,6 +2,7 @@
 import type { ByteRange, DirtyEntry, DirtySnapshot } from "#model/replication/dirty-set.ts";
 import * as file from "../adapters/linux/file.ts";
 import { Stat } from "../adapters/linux/stat.ts";
+import type { LinkGroup } from "./links.ts";
 import { metaOf } from "./metadata.ts";
 import { verdictsOf } from "./source-file.ts";
 import { type PlacedPath, readEntry, type SourceEntry, type SourceRun } from "./source-run.ts";
@@ -54,6 +55,7 @@ class DirtyPass {
     const type = this.#typeOf(tree, path);
     if (type === null) {
       this.#touch(tree, splitPath(path).directory);
+      this.#run.links.leave(index, path);
       this.#run.outbox.post({ kind: "remove", tree: index, path });
     } else if (type === file.S_IFDIR) {
       this.#handleDirectory(tree, path, listing, subtree);
@@ -66,8 +68,12 @@ class DirtyPass {
   end(): void {
     const run = this.#run;
     this.#settle();
-    this.#relink();
-    this.#settle();
+    // Comparing a group may find out that a name of another one has gone, and so on.
+    while (run.regroup.size + run.links.suspects.size > 0) {
+      this.#compareSuspects();
+      this.#relink();
+      this.#settle();
+    }
     for (const { tree, path } of this.#touched.values()) {
       const place = { tree: tree.index, path };
       tree.with(path, OPEN_DIRECTORY, (fd) => {
@@ -140,13 +146,8 @@ class DirtyPass {
     return isNew;
   }
 
-  #compare(
-    { path }: SourceEntry,
-    tree: Tree,
-    isEmpty: boolean,
-    ranges: readonly ByteRange[],
-  ): void {
-    this.#run.files.push({ tree, path, ranges: isEmpty ? null : ranges, isEmpty });
+  #compare(source: SourceEntry, tree: Tree, isEmpty: boolean, ranges: readonly ByteRange[]): void {
+    this.#run.files.push({ tree, source, ranges: isEmpty ? null : ranges, isEmpty });
   }
 
   /** Finds names that only one side has, without looking at each file: directories may be huge. */
@@ -177,22 +178,41 @@ class DirtyPass {
     });
   }
 
+  /** A change that was reported under a name that has gone is found under one that holds. */
+  #compareSuspects(): void {
+    const { links, trees } = this.#run;
+    for (const group of links.suspects) {
+      links.suspects.delete(group);
+      const tree = trees[group.tree];
+      const path = tree === undefined ? undefined : this.#namesOf(group, tree)[0];
+      if (tree !== undefined && path !== undefined) this.#introduce(tree, path, WHOLE);
+    }
+  }
+
   /**
    * The leader of a touched group may have become a new inode on the target, so every other name
    * of the group that still holds is linked to it again.
    */
   #relink(): void {
-    const run = this.#run;
-    for (const group of run.regroup) {
-      const tree = run.trees[group.tree];
-      if (tree === undefined) continue;
-      for (const path of [...group.names.values()]) {
-        const type = this.#typeOf(tree, path);
-        if (type === null || stat.inodeKey !== group.inodeKey) run.links.forget(group, path);
-        else if (path !== group.leader) this.#introduce(tree, path, []);
+    const { regroup, trees } = this.#run;
+    for (const group of [...regroup]) {
+      const tree = trees[group.tree];
+      const names = tree === undefined ? [] : this.#namesOf(group, tree);
+      for (const path of names) {
+        if (tree !== undefined && path !== group.leader) this.#introduce(tree, path, []);
       }
+      regroup.delete(group);
     }
-    run.regroup.clear();
+  }
+
+  /** The names of the group that are still its own. */
+  #namesOf(group: LinkGroup, tree: Tree): Uint8Array[] {
+    return [...group.names.values()].filter((path) => {
+      const type = this.#typeOf(tree, path);
+      if (type !== null && stat.inodeKey === group.inodeKey) return true;
+      this.#run.links.leave(group.tree, path);
+      return false;
+    });
   }
 
   #touch(tree: Tree, path: Uint8Array): void {

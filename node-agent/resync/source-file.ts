@@ -4,7 +4,13 @@ import { Stat } from "../adapters/linux/stat.ts";
 import { extentsOf, hashOf, readAt } from "./content.ts";
 import { metaOf } from "./metadata.ts";
 import type { Answer } from "./outbox.ts";
-import { contentOf, openRegular, type PendingFile, type SourceRun } from "./source-run.ts";
+import {
+  contentOf,
+  openListed,
+  type PendingFile,
+  type SourceEntry,
+  type SourceRun,
+} from "./source-run.ts";
 import { Stop } from "./stop.ts";
 import { check, type Tree } from "./tree.ts";
 import { BLOCK_BYTES, RANGES_MAX, type RangeItem, VERDICT } from "./wire.ts";
@@ -15,13 +21,14 @@ const stat = new Stat();
 const block = new Uint8Array(BLOCK_BYTES);
 
 /** Sends a small file whole. Only posts, so an answer's handler may call it. */
-export function sendSmall(run: SourceRun, tree: Tree, path: Uint8Array): void {
-  const fd = openRegular(tree, path, stat);
+export function sendSmall(run: SourceRun, tree: Tree, source: SourceEntry): void {
+  const { path } = source;
+  const fd = openListed(run, tree, source, stat);
   if (fd === null) return;
   try {
     if (contentOf(stat) === "ranged") {
       // It has grown since it was listed.
-      run.files.push({ tree, path, ranges: null, isEmpty: false });
+      run.files.push({ tree, source, ranges: null, isEmpty: false });
       return;
     }
     const place = { tree: tree.index, path };
@@ -36,9 +43,10 @@ export function sendSmall(run: SourceRun, tree: Tree, path: Uint8Array): void {
 
 /** Asks about a bigger file's ranges, sends those that differ, then its size and attributes. */
 export function sendRanges(run: SourceRun, pending: PendingFile): void {
-  const { tree, path, isEmpty } = pending;
+  const { tree, source, isEmpty } = pending;
+  const { path } = source;
   const place = { tree: tree.index, path };
-  const fd = openRegular(tree, path, stat);
+  const fd = openListed(run, tree, source, stat);
   if (fd === null) return;
   run.openFds.add(fd);
   const { sizeBytes } = stat;

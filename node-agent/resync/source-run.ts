@@ -20,6 +20,7 @@ export type Content = "none" | "small" | "ranged";
 export type SourceEntry = {
   readonly entry: Entry;
   readonly path: Uint8Array;
+  readonly inodeKey: number | bigint;
   readonly content: Content;
   readonly group: LinkGroup | null;
   /** Bytes read to hash it. */
@@ -29,7 +30,7 @@ export type SourceEntry = {
 /** A file whose content is compared (or, when `isEmpty`, just sent) after its entry was answered. */
 export type PendingFile = {
   readonly tree: Tree;
-  readonly path: Uint8Array;
+  readonly source: SourceEntry;
   /** Null: all of it. */
   readonly ranges: readonly { readonly startBytes: number; readonly endBytes: number }[] | null;
   readonly isEmpty: boolean;
@@ -90,8 +91,11 @@ export function readEntry(
   try {
     check(stat.of(fd), "statx", place);
     const { type, linkCount, inodeKey } = stat;
-    const isSharing = type !== file.S_IFDIR && linkCount > 1;
+    // With its last other name gone it is still the file that had two: see Links.
+    const isSharing =
+      type !== file.S_IFDIR && (linkCount > 1 || run.links.knows(tree.index, inodeKey));
     const group = isSharing ? run.links.visit(tree.index, inodeKey, linkCount, path) : null;
+    if (group === null) run.links.leave(tree.index, path);
     const linkTo = group === null || group.leader === path ? null : group.leader;
     let content = contentOf(stat);
     // A further name of a file that is compared already. If it is not, because only the attributes
@@ -114,7 +118,7 @@ export function readEntry(
       hash: digest,
       target,
     };
-    return { entry, path, content, group, readBytes: read?.length ?? 0 };
+    return { entry, path, inodeKey, content, group, readBytes: read?.length ?? 0 };
   } finally {
     file.close(fd);
   }
@@ -144,15 +148,27 @@ function readSmall(
   }
 }
 
-/** Opens a regular file beneath its tree to read it; its stat is in `into`. Null when it has gone. */
-export function openRegular(tree: Tree, path: Uint8Array, into: Stat): number | null {
+/**
+ * Opens the regular file that `source` was read from; its stat is in `into`. Null when the name
+ * leads elsewhere by now: whoever changed that has reported it. But its other names were linked to
+ * this one and would never get their content, so they are for the next pass.
+ */
+export function openListed(
+  run: SourceRun,
+  tree: Tree,
+  source: SourceEntry,
+  into: Stat,
+): number | null {
+  const { path, group, inodeKey } = source;
   const place = { tree: tree.index, path };
   const fd = tree.open(path, OPEN_TO_READ);
-  if (isGone(fd) || fd === -ERRNO.ENXIO) return null;
-  check(fd, "open", place);
-  const stated = into.of(fd);
-  if (stated === 0 && into.type === file.S_IFREG) return fd;
-  file.close(fd);
-  check(stated, "statx", place);
+  if (!isGone(fd) && fd !== -ERRNO.ENXIO) {
+    check(fd, "open", place);
+    const stated = into.of(fd);
+    if (stated === 0 && into.type === file.S_IFREG && into.inodeKey === inodeKey) return fd;
+    file.close(fd);
+    check(stated, "statx", place);
+  }
+  for (const name of group?.names.values() ?? []) run.again.changedSubtree(tree.index, name);
   return null;
 }

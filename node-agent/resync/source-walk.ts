@@ -169,11 +169,13 @@ function handleVerdicts(
     run.again.changedEverything();
     return;
   }
-  sources.forEach(({ path, content, group }, at) => {
+  sources.forEach((source, at) => {
+    const { content, group } = source;
     const verdict = verdicts[at];
-    if (group !== null && verdict !== VERDICT.equal && !run.isWholePass) run.regroup.add(group);
-    if (content === "small" && verdict !== VERDICT.equal) sendSmall(run, tree, path);
+    // A whole pass visits every name by itself.
+    if (group !== null && !run.isWholePass) run.regroup.add(group);
+    if (content === "small" && verdict !== VERDICT.equal) sendSmall(run, tree, source);
     if (content !== "ranged") return;
-    run.files.push({ tree, path, ranges: null, isEmpty: verdict === VERDICT.empty });
+    run.files.push({ tree, source, ranges: null, isEmpty: verdict === VERDICT.empty });
   });
 }

@@ -158,6 +158,9 @@ class Course {
     const done = outbox.settle({ kind: "passEnd" });
     if (done.kind !== "passDone") throw new Stop({ kind: "malformed", detail: "no end of pass" });
     if (done.dropped > 0 || links.mustSearch(snapshot.everything)) again.changedEverything();
+    for (const { tree, names } of links.takeSuspects()) {
+      for (const name of names.values()) again.changedSubtree(tree, name);
+    }
   }
 
   #takeDirty(): DirtySnapshot {

@@ -1,5 +1,6 @@
 /** The secondary's side of a resync: answers questions in order, applies what it is sent. */
 import { ok, type Result } from "#model/shared/result.ts";
+import { bootMs } from "../adapters/linux/clock.ts";
 import * as file from "../adapters/linux/file.ts";
 import {
   applyData,
@@ -27,7 +28,7 @@ import { RecordWriter } from "./wire-bytes.ts";
 
 const POLL_MS = 200;
 /** The source may count millions of files, or wait for its bandwidth; a dead link closes sooner. */
-const SILENT_POLLS_MAX = (30 * 60_000) / POLL_MS;
+const SILENT_MS_MAX = 30 * 60_000;
 
 /** See `RunResyncTarget`. */
 export const runResyncTarget: RunResyncTarget = (options) => {
@@ -68,7 +69,8 @@ class TargetLoop {
   }
 
   #receive(): Uint8Array {
-    for (let silent = 0; silent < SILENT_POLLS_MAX; silent += 1) {
+    const sinceMs = bootMs();
+    while (bootMs() - sinceMs < SILENT_MS_MAX) {
       if (this.#options.isCancelled()) throw new Stop({ kind: "cancelled" });
       const record = this.#options.channel.receive(POLL_MS);
       if (record !== null) return record;

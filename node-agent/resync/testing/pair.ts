@@ -1,5 +1,5 @@
 /** A source in this thread and a target in another, over temporary directories. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,8 +45,10 @@ export class Pair {
   readonly aside: string;
   readonly #worker: Worker;
 
-  constructor() {
-    this.folder = mkdtempSync(join(tmpdir(), "mirrorfarm-resync-"));
+  /** `inMemory`: on tmpfs where there is one, since what waits for a disk makes hundreds of runs slow. */
+  constructor({ inMemory = false }: { readonly inMemory?: boolean } = {}) {
+    const base = inMemory && existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
+    this.folder = mkdtempSync(join(base, "mirrorfarm-resync-"));
     this.source = join(this.folder, "source");
     this.target = join(this.folder, "target");
     this.state = join(this.folder, "state");
@@ -58,9 +60,11 @@ export class Pair {
   /** Both directories as new. */
   empty(): void {
     for (const path of [this.source, this.target, this.aside]) {
-      // chattr's flags would keep even root from removing what a test has made.
-      if (existsSync(path)) execFileSync("chattr", ["-R", "-f", "-i", "-a", path]);
-      rmSync(path, { recursive: true, force: true });
+      if (!existsSync(path)) continue;
+      // chattr(1)'s flags would keep even root from removing what a test has made.
+      if (spawnSync("rm", ["-rf", path]).status === 0) continue;
+      spawnSync("chattr", ["-R", "-f", "-i", "-a", path]);
+      execFileSync("rm", ["-rf", path]);
     }
     incompleteMarker(this.state).clear();
     mkdirSync(this.source);

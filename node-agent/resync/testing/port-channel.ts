@@ -12,7 +12,6 @@ export class PortChannel implements RecordChannel {
   readonly #port: MessagePort;
   readonly #signals: Int32Array<SharedArrayBuffer>;
   readonly #side: 0 | 1;
-  #received = 0;
 
   constructor(port: MessagePort, signals: Int32Array<SharedArrayBuffer>, side: 0 | 1) {
     this.#port = port;
@@ -30,14 +29,19 @@ export class PortChannel implements RecordChannel {
   }
 
   receive(timeoutMs: number): Uint8Array | null {
-    const sent = Atomics.load(this.#signals, this.#side);
-    if (sent === this.#received) {
-      if (Atomics.load(this.#signals, CLOSED) !== 0) throw new ChannelClosed();
-      Atomics.wait(this.#signals, this.#side, sent, Math.min(timeoutMs, 20));
+    const untilMs = performance.now() + timeoutMs;
+    let received = receiveMessageOnPort(this.#port);
+    while (received === undefined) {
+      // Looked at before the port, so that a record that comes in between wakes us at once.
+      const sent = Atomics.load(this.#signals, this.#side);
+      const isClosed = Atomics.load(this.#signals, CLOSED) !== 0;
+      received = receiveMessageOnPort(this.#port);
+      if (received !== undefined) break;
+      if (isClosed) throw new ChannelClosed();
+      const leftMs = untilMs - performance.now();
+      if (leftMs <= 0) return null;
+      Atomics.wait(this.#signals, this.#side, sent, Math.min(leftMs, 20));
     }
-    const received = receiveMessageOnPort(this.#port);
-    if (received === undefined) return null;
-    this.#received += 1;
     const record: unknown = received.message;
     if (!(record instanceof Uint8Array)) throw new Error("not a record");
     return record;
