@@ -8,7 +8,7 @@ import { err, ok, type Result } from "#model/shared/result.ts";
  */
 
 /** Modules in one datagram at most; a node with more sends several datagrams. */
-export const MODULES_PER_DATAGRAM_MAX = 16;
+const MODULES_PER_DATAGRAM_MAX = 16;
 /** Characters of one module's published state as JSON; more is a bug. Aim for half of it. */
 export const STATE_BYTES_MAX = 2048;
 /**
@@ -16,7 +16,7 @@ export const STATE_BYTES_MAX = 2048;
  * tunnel headers it stays under the smallest common MTU of cloud networks (1400). A single module
  * with a large state may exceed it; IP then fragments.
  */
-export const PLAIN_BYTES_AIM = 1200;
+const PLAIN_BYTES_AIM = 1200;
 /** Bytes of plain text that are read at most. */
 export const PLAIN_BYTES_MAX = 8192;
 

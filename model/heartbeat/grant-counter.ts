@@ -6,7 +6,7 @@ import type { GivenPromise, GrantAsk } from "./promise-book.ts";
 export const OUTSTANDING_MAX = 512;
 
 /** A grant as its holder counts it. */
-export type HeldGrant = {
+type HeldGrant = {
   readonly epoch: Epoch;
   /** 0 before the first acknowledgement. */
   readonly untilBootMs: BootMs;

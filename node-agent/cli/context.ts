@@ -22,7 +22,7 @@ const ContextFile = z.object({
 });
 
 /** Where the context file is: `$XDG_CONFIG_HOME/mirrorfarm/context.json`, else below ~/.config. */
-export const contextPath = (environment: Environment): string =>
+const contextPath = (environment: Environment): string =>
   join(
     environment["XDG_CONFIG_HOME"] ?? join(environment["HOME"] ?? homedir(), ".config"),
     "mirrorfarm",

@@ -130,7 +130,7 @@ function eventLine(
 }
 
 /** `2026-11-23 17:45:20.123`, in local time unless told otherwise. */
-export function timeText(atMs: number, isUtc: boolean): string {
+function timeText(atMs: number, isUtc: boolean): string {
   const date = new Date(atMs);
   const shiftMs = isUtc ? 0 : date.getTimezoneOffset() * 60_000;
   const text = new Date(atMs - shiftMs).toISOString().replace("T", " ");

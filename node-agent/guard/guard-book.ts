@@ -14,7 +14,7 @@ export const LIVE_AGENT_GRACE_MS = 1_000;
 /** The last report of a dead or silent agent may be one feed old, and the lease renewed since. */
 export const DEAD_AGENT_GRACE_MS = 100;
 /** Reports stay away for this long: the agent is stopped as a whole, whatever it looks like. */
-export const SILENCE_MS_MAX = 500;
+const SILENCE_MS_MAX = 500;
 /** A main thread that hangs for this much longer than `hangAfterMs` never comes back. */
 export const HUNG_AGENT_KILL_MS = 10_000;
 

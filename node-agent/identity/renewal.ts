@@ -24,7 +24,7 @@ export type RenewalPorts = {
 };
 
 /** One renewal with the same key. Null: it failed, and the present certificate stays. */
-export async function renewOnce(
+async function renewOnce(
   identity: NodeIdentity,
   ports: Pick<RenewalPorts, "stateDirectory" | "renew">,
 ): Promise<NodeIdentity | null> {

@@ -16,7 +16,7 @@ export type PromiseAnswer = {
 };
 
 /** One network between the two nodes, as the heartbeats see it. */
-export type NetworkView = {
+type NetworkView = {
   readonly name: string;
   readonly lastHeardBootMs: BootMs | null;
   /** Smoothed round trip; null before the first answer. */
@@ -26,7 +26,7 @@ export type NetworkView = {
 };
 
 /** Datagrams that were dropped, by reason; counts since the thread began. */
-export type DroppedDatagrams = {
+type DroppedDatagrams = {
   readonly malformed: number;
   readonly unknownSession: number;
   readonly unauthentic: number;

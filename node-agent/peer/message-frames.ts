@@ -1,7 +1,7 @@
 import { err, ok, type Result } from "#model/shared/result.ts";
 
 /** Bytes of one message on the link. */
-export const FRAME_BYTES_MAX = 65_536;
+const FRAME_BYTES_MAX = 65_536;
 const LENGTH_BYTES = 4;
 
 /** One message as it crosses the link: its length in 4 bytes, big-endian, then JSON. Null: too long. */
