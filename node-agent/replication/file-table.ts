@@ -53,8 +53,9 @@ export class FileTable {
     this.#roots = roots;
   }
 
-  get size(): number {
-    return this.#entries.size;
+  /** Real descriptors of files, without the O_PATH ones. */
+  get openCount(): number {
+    return this.#opened.size;
   }
 
   /** Any descriptor of `id`, good for names beneath it and for attributes; or -ESTALE. */
