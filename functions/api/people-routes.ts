@@ -20,7 +20,9 @@ import {
 } from "./route.ts";
 
 const Person = z.object({ id: Id, name: Word, role: Role });
-const NewPerson = z.object({ name: Word, role: Role });
+/** Stands in events and records as `person:NAME`, so it is short and plain. */
+const PersonName = z.string().check(z.regex(/^[\p{L}\p{N}][\p{L}\p{N} ._@-]{0,59}$/u));
+const NewPerson = z.object({ name: PersonName, role: Role });
 const Admitted = z.extend(Person, { secret: z.string() });
 const Health = z.object({ status: z.literal("ok"), version: Word, storeId: Id });
 

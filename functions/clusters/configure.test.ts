@@ -160,6 +160,19 @@ describe("reports", () => {
   });
 });
 
+describe("words from outside", () => {
+  test("that are too long or not plain never make the log unreadable", async () => {
+    const path = "/v1/clusters/prod/modules/shop/commands";
+    const reason = "x".repeat(1000);
+    await server.person(server.secret, "POST", path, { kind: "restart", reason });
+    for (const name of ["x".repeat(61), "a\nb", "", "<b>"]) {
+      expect((await server.admin("POST", "/v1/people", { name, role: "viewer" })).status).toBe(400);
+    }
+    const page = await server.admin("GET", "/v1/clusters/prod/events?limit=500");
+    expect(page.status).toBe(200);
+  });
+});
+
 describe("cluster.xml", () => {
   test("comes out and goes in again unchanged", async () => {
     const path = "/v1/clusters/prod/cluster.xml";

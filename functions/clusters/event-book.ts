@@ -39,10 +39,12 @@ export class EventBook {
   /** Appends what others saw. */
   async append(clusterId: string, events: readonly NewEvent[]): Promise<void> {
     if (events.length === 0) return;
-    const drafts = events.map(({ dedupeKey = null, ...event }) => ({
-      text: JSON.stringify({ ...event, clusterId }),
-      dedupeKey,
-    }));
+    const drafts = events.map(({ dedupeKey = null, ...event }) => {
+      // Judged here, where its author can be found: an entry that cannot be read back would make
+      // every later reader of the log fail.
+      const { seq, ...judged } = EventRecord.parse({ ...clip(event), clusterId, seq: 1 });
+      return { text: JSON.stringify(judged), dedupeKey };
+    });
     await this.#log.append(clusterId, drafts);
     this.#signals.notify(clusterTopic(clusterId));
   }
@@ -68,6 +70,21 @@ export class EventBook {
   range(clusterId: string): ReturnType<EventLog["range"]> {
     return this.#log.range(clusterId);
   }
+}
+
+/** Long words come from outside (a module's text, a person's reason): cut, not lost. */
+function clip(event: Omit<NewEvent, "dedupeKey">): Omit<NewEvent, "dedupeKey"> {
+  const cut = (value: string, charactersMax: number) => value.slice(0, charactersMax);
+  const text = cut(event.text, 1000);
+  const actor = cut(event.actor, 100);
+  if (event.data === undefined) return { ...event, text, actor };
+  const data = Object.fromEntries(
+    Object.entries(event.data).map(([key, value]) => [
+      key,
+      typeof value === "string" ? cut(value, 500) : value,
+    ]),
+  );
+  return { ...event, text, actor, data };
 }
 
 function asObject(text: string): object {

@@ -90,6 +90,15 @@ describe("enrolment", () => {
     expect((await node.call("POST", "/v1/nodes/self/certificate", { csr })).status).toBe(403);
   });
 
+  test("ends when the node is taken out of the cluster", async () => {
+    const node = await TestNode.enrolled(server, "node9");
+    const path = "/v1/nodes/self/configuration?waitMs=0";
+    expect((await node.call("GET", path)).status).toBe(200);
+    const nodes = [{ id: "node1", addresses: {} }];
+    expect((await server.admin("PUT", "/v1/clusters/prod", { nodes })).status).toBe(200);
+    expect((await node.call("GET", path)).json).toMatchObject({ code: "badSignature" });
+  });
+
   test("the listener shows the CA of the token at the first contact", async () => {
     const url = new URL(server.served.agentUrl);
     const socket = connect({

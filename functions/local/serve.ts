@@ -157,8 +157,12 @@ function wire(
   return { ...identity, cp, arbiter, reconciler, failovers, live, judgeModule, version };
 }
 
-const findNodeKey = (cp: ControlPlane) => async (clusterId: string, nodeId: string) =>
-  (await cp.nodes.read(clusterId, nodeId))?.value.publicKey ?? null;
+/** A node that was taken out of its cluster is a stranger from then on. */
+const findNodeKey = (cp: ControlPlane) => async (clusterId: string, nodeId: string) => {
+  const cluster = await cp.clusters.read(EVERYWHERE, clusterId);
+  const isMember = cluster?.value.settings.nodes.some((node) => node.id === nodeId) ?? false;
+  return isMember ? ((await cp.nodes.read(clusterId, nodeId))?.value.publicKey ?? null) : null;
+};
 
 /** Judges a .safe file exactly as an agent will, short of what only a node can know. */
 const moduleJudge =
