@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { CheckConfig, MirrorConfig, ModuleConfig, ProcConfig } from "../module/config.ts";
 import type { FailoverExpression, FailoverRule, ResourceState } from "../module/failover/rule.ts";
 import type { ModuleState } from "../states/lifecycle.ts";
-import { type CheckingRecord, decideChecks, mayRun, NEW_CHECKING_RECORD } from "./decide-checks.ts";
+import { type CheckingRecord, decideChecks, NEW_CHECKING_RECORD } from "./decide-checks.ts";
 import { evaluate, readsInitial } from "./evaluate.ts";
 import type { Resources } from "./resources.ts";
 import { handleTimeMsOf, rulesOf } from "./rules.ts";
@@ -258,13 +258,11 @@ describe("decisions", () => {
     const config = { ...MIRROR, checks: [PING] };
     const awaiting = decide(config, "WAIT", {});
     expect(awaiting).toMatchObject({ action: null, awaitsFirstResults: true });
-    expect(mayRun(awaiting, "WAIT")).toBe(false);
     const holding = decide(config, "WAIT", { "ping.router": "down" });
     expect(holding).toMatchObject({ action: null, waitRules: ["p_router"] });
     expect(holding.reason).toContain("p_router (ping.router)");
     const free = decide(config, "WAIT", { "ping.router": "up" });
     expect(free.action).toEqual({ kind: "wakeup" });
-    expect(mayRun(free, "WAIT")).toBe(true);
   });
 
   test("a stopped module decides nothing", () => {

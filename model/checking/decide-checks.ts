@@ -5,7 +5,6 @@ import {
   type LoopLimits,
 } from "../states/actions.ts";
 import type { ModuleState } from "../states/lifecycle.ts";
-import { isRunning } from "../states/lifecycle.ts";
 import { evaluate, namesIn, readsInitial } from "./evaluate.ts";
 import type { ResourceView } from "./resources.ts";
 import type { CheckRule, RuleAction } from "./rules.ts";
@@ -125,10 +124,4 @@ function act(was: CheckingRecord, rule: CheckRule, facts: CheckingFacts, nowMs: 
 /** `rule t_web (tcp.web)`. */
 function whyOf(rules: readonly CheckRule[]): string {
   return rules.map(({ label, when }) => `rule ${label} (${namesIn(when).join(", ")})`).join(", ");
-}
-
-/** May the module leave WAIT for a role? Asked by whoever decides the roles. */
-export function mayRun(decision: CheckingDecision, state: ModuleState): boolean {
-  if (isRunning(state)) return true;
-  return decision.waitRules.length === 0 && !decision.awaitsFirstResults;
 }

@@ -5,7 +5,7 @@
  */
 import { isRunning, type ModuleState } from "./lifecycle.ts";
 
-export const STATE_STATUSES = ["Ready", "Transient", "NotReady"] as const;
+const STATE_STATUSES = ["Ready", "Transient", "NotReady"] as const;
 /** Transient: scripts run or data is being copied. NotReady: stopped, or waiting for something. */
 export type StateStatus = (typeof STATE_STATUSES)[number];
 
@@ -72,13 +72,13 @@ export const STATE_LOOKS: Readonly<Record<ModuleState, StateLook>> = {
 };
 
 /** What overrides the state: a fenced node answers nothing, and an unreachable one is unknown. */
-export const FENCED_LOOK: StateLook = {
+const FENCED_LOOK: StateLook = {
   shape: "❄",
   word: "fenced",
   tone: "error",
   help: "No other voter confirms this node as primary, so it answers nothing until one does.",
 };
-export const UNREACHABLE_LOOK: StateLook = {
+const UNREACHABLE_LOOK: StateLook = {
   shape: "✕",
   word: "unreachable",
   tone: "pending",

@@ -24,7 +24,7 @@ export type CheckerSetOptions = {
 };
 
 /** How long a started application may take before its port must answer. */
-export const START_GRACE_MS = 15_000;
+const START_GRACE_MS = 15_000;
 
 /** Runs the checkers that the module's state asks for, and no others. */
 export class CheckerSet {
@@ -45,16 +45,19 @@ export class CheckerSet {
     this.#apply();
   }
 
-  /** Scripts move the module: only what belongs to both states is still watched. */
+  /**
+   * Scripts move the module: only what belongs to both states is still watched. From a state to
+   * itself is a restart in place: what watches the application begins anew when it has settled, as
+   * an application that is just starting is no fault.
+   */
   moving(from: ModuleState, to: ModuleState): void {
-    this.#states = [from, to];
+    this.#states = from === to ? ["WAIT"] : [from, to];
     this.#apply();
   }
 
-  /** The application restarts in place: what watches it begins anew, the rest goes on. */
+  /** The application is about to restart in place. */
   restarting(): void {
-    this.#states = ["WAIT"];
-    this.#apply();
+    this.moving("PRIM", "PRIM");
   }
 
   /** `errd enable CLASS` and `errd disable CLASS`. */

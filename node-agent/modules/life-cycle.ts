@@ -31,7 +31,7 @@ export type ScriptEvent =
   | { readonly kind: "scriptEnded"; readonly call: ScriptCall; readonly outcome: ScriptOutcome };
 
 /** What happens around the scripts of a move, such as a virtual address that comes and goes. */
-export interface LifeCycleHooks {
+interface LifeCycleHooks {
   /** Before the first script of a move; of a restart in place when both states are the same. */
   before(from: ModuleState, to: ModuleState): Promise<void>;
   /** After the last one. */
@@ -49,7 +49,7 @@ export type LifeCycleOptions = {
 };
 
 /** A start script that is in the way of a stop gets this long before it is killed. */
-export const START_GRACE_MS = 10_000;
+const START_GRACE_MS = 10_000;
 
 /**
  * Drives one module from the state it is in to the state it should have, one script at a time.
@@ -140,8 +140,14 @@ export class ModuleLifeCycle {
     if (this.#driving !== null) return;
     this.#driving = this.#driveToTarget().finally(() => {
       this.#driving = null;
-      this.#options.onChange(this.view);
+      // A wish that came between the last look and here must not be forgotten.
+      if (this.#hasWork()) this.#drive();
+      else this.#options.onChange(this.view);
     });
+  }
+
+  #hasWork(): boolean {
+    return this.#state !== this.#target || this.#restart !== null;
   }
 
   async #driveToTarget(): Promise<void> {

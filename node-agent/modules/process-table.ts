@@ -53,7 +53,7 @@ export function hasEnvironmentEntry(processId: number, entry: string): boolean {
 }
 
 /** `root`, everything below it and what stayed in the session that it leads. */
-export function treeOf(root: number, table: readonly ProcessEntry[]): readonly number[] {
+function treeOf(root: number, table: readonly ProcessEntry[]): readonly number[] {
   const tree = new Set([root]);
   // The table is not sorted by depth, so look again until nothing is added: depth bounds the rounds.
   for (let size = 0; size !== tree.size; ) {

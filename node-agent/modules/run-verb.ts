@@ -1,74 +1,76 @@
-import { STATE_EXIT_CODES } from "#model/states/node-state.ts";
-import { down, up } from "../checkers/checker.ts";
-import type { ModuleRuntime, WantedAction } from "./module-runtime.ts";
+import type { ResourceState } from "#model/module/failover/rule.ts";
+import type { CountedAction } from "#model/states/actions.ts";
+import type { ModuleState } from "#model/states/lifecycle.ts";
+import { STATE_EXIT_CODES, type StateStatus } from "#model/states/node-state.ts";
+import { type CheckResult, down, up } from "../checkers/checker.ts";
 import type { VerbAnswer, VerbRequest } from "./safekit-verbs.ts";
 
-/** What a verb needs beyond the runtime itself. */
-export type VerbPorts = {
+/** The module that a verb speaks to, as far as verbs reach. */
+export interface VerbTarget {
+  readonly state: ModuleState;
+  readonly status: StateStatus;
   /** `printi` and `printe`: a line in the module's log. */
   log(text: string, isImportant: boolean): void;
-  /** An action of the whole module. `isAutomatic`: it carried an identity and was counted. */
-  ask(action: WantedAction, reason: string, isAutomatic: boolean): void;
-};
+  /** An action on the module. `isAutomatic`: it carried an identity and was counted. */
+  act(action: VerbAction, reason: string, isAutomatic: boolean): void;
+  resource(name: string): ResourceState;
+  setResource(name: string, result: CheckResult): void;
+  /** `errd enable CLASS`, `errd disable CLASS`. */
+  setClass(name: string, isEnabled: boolean): void;
+  /** Counts an automatic action towards maxloop. */
+  count(action: "restart" | "stopstart" | "wait", cause: string): CountedAction;
+  /** Would the next automatic action be one too many? */
+  isLoopLimitReached(): boolean;
+  resetLoop(): void;
+}
 
-const failed = (why: string): VerbAnswer => ({ exitCode: 1, output: "", error: `${why}\n` });
+type VerbAction = "stop" | "stopstart" | "restart" | "wait" | "swap";
+
 const says = (exitCode: number, output = ""): VerbAnswer => ({ exitCode, output, error: "" });
+const failed = (why: string): VerbAnswer => ({ exitCode: 1, output: "", error: `${why}\n` });
 
 /** Does what a script asked for. */
-export function runVerb(
-  runtime: ModuleRuntime,
-  request: VerbRequest,
-  ports: VerbPorts,
-): VerbAnswer {
+export function runVerb(target: VerbTarget, request: VerbRequest): VerbAnswer {
   switch (request.verb) {
     case "printi":
     case "printe":
-      ports.log(request.words.join(" "), request.verb === "printe");
+      target.log(request.words.join(" "), request.verb === "printe");
       return says(0);
     case "set":
-      return setResource(runtime, request);
+      return setResource(target, request);
     case "get":
-      return getResource(runtime, request);
-    case "state": {
-      const { state, status } = runtime.view;
-      return says(STATE_EXIT_CODES[state], `${state} ${status}\n`);
+      if (request.resource === null) return failed("get needs -r CLASS.NAME");
+      return says(0, `${target.resource(request.resource)}\n`);
+    case "state":
+      return says(STATE_EXIT_CODES[target.state], `${target.state} ${target.status}\n`);
+    case "incloop": {
+      const counted = target.count("restart", request.identity ?? "incloop");
+      return says(counted.isLimitPassed ? 1 : 0);
     }
-    case "incloop":
-      return countedAnswer(runtime.checks.count("restart", request.identity ?? "incloop"));
     case "resetloop":
-      runtime.checks.resetLoop();
+      target.resetLoop();
       return says(0);
     case "checkloop":
-      return says(runtime.checks.isLoopLimitReached() ? 1 : 0);
+      return says(target.isLoopLimitReached() ? 1 : 0);
     case "errd":
-      return setErrdClass(runtime, request);
+      return setErrdClass(target, request);
     default:
-      return act(runtime, request.verb, request.identity, ports);
+      return act(target, request.verb, request.identity);
   }
 }
 
-function act(
-  runtime: ModuleRuntime,
-  kind: "stop" | "stopstart" | "restart" | "wait" | "swap",
-  identity: string | null,
-  ports: VerbPorts,
-): VerbAnswer {
-  const reason = `${kind} called by ${identity ?? "a person"}`;
+function act(target: VerbTarget, action: VerbAction, identity: string | null): VerbAnswer {
+  const reason = `${action} called by ${identity ?? "a person"}`;
   // Without an identity a person acts, and what the module did by itself no longer counts.
-  if (identity === null) runtime.checks.resetLoop();
-  const isCounted = identity !== null && kind !== "stop" && kind !== "swap";
-  const counted = isCounted ? runtime.checks.count(kind, reason) : null;
-  if (counted?.isLimitPassed) ports.ask({ kind: "stop" }, counted.reason, true);
-  else if (kind === "restart") runtime.lifeCycle.restart();
-  else ports.ask({ kind }, counted?.reason ?? reason, identity !== null);
+  if (identity === null) target.resetLoop();
+  const isCounted = identity !== null && action !== "stop" && action !== "swap";
+  const counted = isCounted ? target.count(action, reason) : null;
+  if (counted?.isLimitPassed) target.act("stop", counted.reason, true);
+  else target.act(action, counted?.reason ?? reason, identity !== null);
   return says(0);
 }
 
-function countedAnswer(counted: { readonly isLimitPassed: boolean }): VerbAnswer {
-  return says(counted.isLimitPassed ? 1 : 0);
-}
-
-function setResource(runtime: ModuleRuntime, request: VerbRequest): VerbAnswer {
+function setResource(target: VerbTarget, request: VerbRequest): VerbAnswer {
   const { resource, value } = request;
   const detail = `set by ${request.identity ?? "a program of the module"}`;
   // A module's program has a say in its own resources only: those of real checkers stay theirs.
@@ -76,21 +78,15 @@ function setResource(runtime: ModuleRuntime, request: VerbRequest): VerbAnswer {
     return failed("set needs -r custom.NAME");
   }
   if (value !== "up" && value !== "down") return failed("set needs -v up or -v down");
-  runtime.checks.set(resource, value === "up" ? up(detail) : down(detail));
+  target.setResource(resource, value === "up" ? up(detail) : down(detail));
   return says(0);
 }
 
-function getResource(runtime: ModuleRuntime, { resource }: VerbRequest): VerbAnswer {
-  if (resource === null) return failed("get needs -r CLASS.NAME");
-  const state = runtime.checks.resources.get(resource)?.state ?? "init";
-  return says(0, `${state}\n`);
-}
-
-function setErrdClass(runtime: ModuleRuntime, { words }: VerbRequest): VerbAnswer {
+function setErrdClass(target: VerbTarget, { words }: VerbRequest): VerbAnswer {
   const [change, name] = words;
   if (name === undefined || (change !== "enable" && change !== "disable")) {
     return failed("errd needs enable CLASS or disable CLASS");
   }
-  runtime.checkers.setClass(name, change === "enable");
+  target.setClass(name, change === "enable");
   return says(0);
 }

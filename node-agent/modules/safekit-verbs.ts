@@ -41,7 +41,7 @@ export const VERBS = [
   "checkloop",
   "errd",
 ] as const;
-export type Verb = (typeof VERBS)[number];
+type Verb = (typeof VERBS)[number];
 
 /** Where the local API takes verbs: `POST` on the agent's socket. */
 export const verbPath = (moduleId: string): string =>

@@ -12,8 +12,8 @@ const ETH_P_ARP = 0x0806;
 const ETHERNET_BYTES = 14;
 const ARP_BYTES = 28;
 const LINK_ADDRESS_BYTES = 20;
-export const ARP_REQUEST = 1;
-export const ARP_REPLY = 2;
+const ARP_REQUEST = 1;
+const ARP_REPLY = 2;
 
 const socket = systemCall<[domain: number, type: number, protocol: number]>(
   "int socket(int, int, int)",
@@ -44,7 +44,7 @@ export function announce(index: number, mac: Uint8Array, address: Uint8Array): n
 }
 
 /** An Ethernet frame to everybody: sender and target are both the announced address (RFC 826). */
-export function arpFrame(operation: number, mac: Uint8Array, address: Uint8Array): Uint8Array {
+function arpFrame(operation: number, mac: Uint8Array, address: Uint8Array): Uint8Array {
   const frame = new Uint8Array(ETHERNET_BYTES + ARP_BYTES);
   const view = new DataView(frame.buffer);
   frame.fill(0xff, 0, 6);

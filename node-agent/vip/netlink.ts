@@ -77,7 +77,7 @@ function request(
 }
 
 /** struct nlmsghdr, struct ifaddrmsg and the two attributes that `ip address` sends too. */
-export function addressMessage(
+function addressMessage(
   type: number,
   flags: number,
   index: number,
