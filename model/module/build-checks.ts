@@ -46,8 +46,7 @@ function buildCheck(checker: TypedElement, mode: Mode): CheckConfig {
 }
 
 /** What happens where the file names no action: what is legal for the time of the check. */
-export const defaultCheckAction = (when: CheckWhen): CheckAction =>
-  when === "pre" ? "wait" : "restart";
+const defaultCheckAction = (when: CheckWhen): CheckAction => (when === "pre" ? "wait" : "restart");
 
 function buildTcp(tcp: TypedElement): CheckConfig {
   const [row, to] = [TCP_TO.attributes, toOf(tcp, TCP_TO)];

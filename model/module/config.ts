@@ -38,9 +38,9 @@ export type MirrorConfig = CommonConfig & {
   readonly rfs: RfsConfig | null;
 };
 /** All nodes serve and share the load. */
-export type FarmConfig = CommonConfig & { readonly mode: "farm"; readonly farm: FarmMembership };
+type FarmConfig = CommonConfig & { readonly mode: "farm"; readonly farm: FarmMembership };
 /** One node: start, stop, checkers, local restart. */
-export type LightConfig = CommonConfig & { readonly mode: "light" };
+type LightConfig = CommonConfig & { readonly mode: "light" };
 
 /** A `<macro>` or a `<var>`. */
 export type NamedValue = { readonly name: string; readonly value: string };
@@ -73,7 +73,7 @@ export type HeartConfig = {
   readonly heartbeats: readonly HeartbeatConfig[];
 };
 /** One heartbeat network. Pulse and timeout are its own or else those of `<heart>`. */
-export type HeartbeatConfig = {
+type HeartbeatConfig = {
   /** A network's name in the cluster; null only in the old form that lists `<server addr>`. */
   readonly lan: string | null;
   /** `flow` marks the network that replication uses. */
@@ -92,8 +92,8 @@ export type FarmMembership = {
   readonly lans: readonly FarmLan[];
 };
 /** One network of a farm; nodes only in the old form. */
-export type FarmLan = { readonly name: string; readonly nodes: readonly FarmNode[] };
-export type FarmNode = { readonly name: string; readonly addr: string };
+type FarmLan = { readonly name: string; readonly nodes: readonly FarmNode[] };
+type FarmNode = { readonly name: string; readonly addr: string };
 
 /** `<vip>`; `virtualAddressesOf` in vips.ts lists the addresses flat. */
 export type VipConfig = {
@@ -138,7 +138,7 @@ export type LoadBalancingGroup = {
   readonly rules: readonly LoadBalancingRule[];
 };
 /** `<rule>`; null: any address, any port. */
-export type LoadBalancingRule = {
+type LoadBalancingRule = {
   readonly virtualAddr: string | null;
   readonly port: number | null;
   readonly proto: "udp" | "tcp" | "arp";
@@ -146,7 +146,7 @@ export type LoadBalancingRule = {
 };
 
 /** When a plain write returns: `write` = both nodes have it, `fsync` = only fsync waits for both. */
-export type SyncMode = "write" | "fsync";
+type SyncMode = "write" | "fsync";
 
 /** `<rfs>`: the replicated directories and how they are copied. */
 export type RfsConfig = {
@@ -217,7 +217,7 @@ export type VhostConfig = {
 };
 
 /** The words that tie a watch to the time between a start script and its stop script. */
-export type ScriptClass = "prim" | "both" | "pre" | "second" | "sec";
+type ScriptClass = "prim" | "both" | "pre" | "second" | "sec";
 
 /** `<errd>`: watched processes and services. */
 export type ErrdConfig = { readonly pollMs: number; readonly procs: readonly ProcConfig[] };
@@ -281,7 +281,7 @@ export type ModuleCheck = Checker &
     readonly secure: boolean;
   };
 /** Any witness that answers keeps the resource up. The control plane's vote makes it redundant. */
-export type SplitbrainCheck = Checker & {
+type SplitbrainCheck = Checker & {
   readonly kind: "splitbrain";
   readonly exec: string;
   readonly witnesses: readonly string[];

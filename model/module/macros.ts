@@ -4,6 +4,8 @@ export type Expanded = { readonly text: string; readonly unresolved: readonly st
 /** One value may not grow beyond this, nor all of a file beyond the second. */
 const EXPANDED_LENGTH_MAX = 64 * 1024;
 const EXPANDED_TOTAL_MAX = 4 * 1024 * 1024;
+/** Comparing an unknown name with all of a hostile file's would take minutes. */
+const SUGGESTED_MAX = 100;
 
 /**
  * The macros of one file, as they are met. `%X%` takes the macro's value, else the variable of the
@@ -26,15 +28,15 @@ export class Macros {
     return isNew;
   }
 
-  /** The names that are defined so far, for "did you mean". */
+  /** The names that were defined last, for "did you mean". */
   get names(): readonly string[] {
-    return [...this.#defined.keys()];
+    return [...this.#defined.keys()].slice(-SUGGESTED_MAX);
   }
 
   /** null: the text would grow beyond its bounds. */
   expand(text: string): Expanded | null {
     if (!text.includes("%")) return { text, unresolved: [] };
-    const unresolved: string[] = [];
+    const unresolved = new Set<string>();
     let expanded = "";
     let from = 0;
     while (from < text.length) {
@@ -44,7 +46,7 @@ export class Macros {
       const name = text.slice(opening + 1, closing);
       const value = this.#defined.get(name) ?? this.#environment.get(name);
       const isMeant = value !== undefined || LOOKS_LIKE_A_NAME.test(name);
-      if (value === undefined && isMeant) unresolved.push(name);
+      if (value === undefined && isMeant) unresolved.add(name);
       // "50% of 80%" is text: its second sign may still open a macro, so only the first is passed.
       const end = isMeant ? closing + 1 : opening + 1;
       expanded += text.slice(from, opening) + (value ?? text.slice(opening, end));
@@ -54,7 +56,9 @@ export class Macros {
     expanded += text.slice(from);
     this.#expandedTotal += expanded.length;
     if (expanded.length > EXPANDED_LENGTH_MAX) return null;
-    return this.#expandedTotal > EXPANDED_TOTAL_MAX ? null : { text: expanded, unresolved };
+    return this.#expandedTotal > EXPANDED_TOTAL_MAX
+      ? null
+      : { text: expanded, unresolved: [...unresolved] };
   }
 }
 

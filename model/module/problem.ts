@@ -36,15 +36,9 @@ export function formatProblem(problem: Problem): string {
   return [head, ...before, place, caret].join("\n");
 }
 
-/** All problems of a file, one under the other. */
-export const formatProblems = (problems: readonly Problem[]): string =>
-  problems.map(formatProblem).join("\n");
-
 /** A value of the file as it may stand in a message: quoted, cut, control characters escaped. */
 export function quote(value: string): string {
-  const characters = [...value];
-  const cut =
-    characters.length > QUOTED_MAX ? `${characters.slice(0, QUOTED_MAX).join("")}…` : value;
+  const cut = cutText(value, QUOTED_MAX, "…");
   return JSON.stringify(cut).replace(UNPRINTABLE, (found) => {
     const code = found.codePointAt(0) ?? 0;
     return `\\u${code.toString(16).padStart(4, "0")}`;
@@ -87,6 +81,10 @@ export class ProblemCollector {
   get hasErrors(): boolean {
     return this.#errors.length > 0;
   }
+  /** One more error would not be kept, so nobody need work out what it says. */
+  get isFull(): boolean {
+    return this.#errors.length >= PROBLEMS_MAX;
+  }
   /** In the order of the file. */
   get errors(): readonly Problem[] {
     return inOrder(this.#errors);
@@ -97,7 +95,7 @@ export class ProblemCollector {
   }
 
   error(offset: number, message: string): void {
-    if (this.#errors.length >= PROBLEMS_MAX) return;
+    if (this.isFull) return;
     this.#errors.push({ problem: this.#problem("error", offset, message), offset });
   }
 
@@ -109,7 +107,7 @@ export class ProblemCollector {
   #problem(severity: Problem["severity"], offset: number, message: string): Problem {
     const index = this.#lineIndexOf(Math.min(offset, this.#text.length));
     const start = this.#lineStarts[index] ?? 0;
-    const column = [...this.#text.slice(start, offset)].length + 1;
+    const column = charactersIn(this.#text, start, offset) + 1;
     const sourceLine = cutLine(this.#lines[index] ?? "");
     const previousLine = index === 0 ? null : cutLine(this.#lines[index - 1] ?? "");
     const line = index + 1;
@@ -131,9 +129,25 @@ const inOrder = (found: readonly { problem: Problem; offset: number }[]): readon
   found.toSorted((left, right) => left.offset - right.offset).map(({ problem }) => problem);
 
 function cutLine(line: string): string {
-  const characters = [...line];
-  const cut =
-    characters.length <= SOURCE_LINE_MAX ? line : characters.slice(0, SOURCE_LINE_MAX).join("");
   // What a terminal would obey, or an editor reorder, is not shown. A tab is harmless.
+  const cut = cutText(line, SOURCE_LINE_MAX, "");
   return cut.replace(UNPRINTABLE, (found) => (found === "\t" ? found : "\u{fffd}"));
+}
+
+/** At most so many characters, and the mark if there were more. Never looks at all of a long text. */
+function cutText(text: string, charactersMax: number, mark: string): string {
+  const characters = [...text.slice(0, 2 * charactersMax + 2)];
+  return characters.length <= charactersMax
+    ? text
+    : `${characters.slice(0, charactersMax).join("")}${mark}`;
+}
+
+/** Code points between two offsets: all code units but the second halves of pairs. */
+function charactersIn(text: string, start: number, end: number): number {
+  let count = 0;
+  for (let index = start; index < end; index += 1) {
+    const unit = text.charCodeAt(index);
+    if (unit < 0xdc00 || unit > 0xdfff) count += 1;
+  }
+  return count;
 }

@@ -6,6 +6,7 @@ export function nearestWord(wrong: string, known: readonly string[]): string | n
   let nearest: string | null = null;
   let best = distanceMax + 1;
   for (const word of known) {
+    if (Math.abs(word.length - wrong.length) > distanceMax) continue;
     const distance = editDistance(wrong.toLowerCase(), word.toLowerCase());
     if (distance < best) [nearest, best] = [word, distance];
   }
@@ -19,7 +20,7 @@ const WORD_LENGTH_MAX = 64;
  * Optimal string alignment: insertions, deletions, replacements and swaps of neighbours.
  * https://en.wikipedia.org/wiki/Damerau%E2%80%93Levenshtein_distance
  */
-export function editDistance(left: string, right: string): number {
+function editDistance(left: string, right: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: right.length + 1 }, (_, index) => index);
   for (let row = 1; row <= left.length; row += 1) {

@@ -178,6 +178,7 @@ function expand(
     return null;
   }
   for (const name of expanded.unresolved) {
+    if (problems.isFull) break;
     const message = `no macro and no variable of the environment is named ${quote(name)}`;
     if (isOnNode) problems.error(offset, `${message}${didYouMean(name, macros.names)}`);
     else problems.warn(offset, `${message} here, the node's environment has to define it`);
@@ -206,10 +207,13 @@ function typeChildren(
     }
     const count = (counts.get(child.spec) ?? 0) + 1;
     counts.set(child.spec, count);
-    if (count === child.max + 1) {
+    if (count > child.max) {
+      // Told once; what is too many is not read, so that nothing is compared with all the rest.
+      if (count > child.max + 1) continue;
       const times = child.max === 1 ? "once" : `${child.max} times`;
       const message = `<${spec.name}> may have <${childXml.name}> only ${times}`;
       reading.problems.error(childXml.offset, message);
+      continue;
     }
     typed.push(typeElement(childXml, child.spec, reading, isQuiet));
   }

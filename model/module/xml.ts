@@ -29,7 +29,7 @@ type OpenElement = {
 };
 
 /** A configuration is written by a person; beyond these it is a mistake or an attack. */
-export const XML_LIMITS = {
+const XML_LIMITS = {
   textLengthMax: 1024 * 1024,
   depthMax: 50,
   /** Elements and attributes together. */

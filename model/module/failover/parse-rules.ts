@@ -11,7 +11,7 @@ import type {
 import { type Token, tokenize } from "./tokens.ts";
 
 /** What is wrong with the rules, and at which character of their text. */
-export type RuleError = { readonly offset: number; readonly message: string };
+type RuleError = { readonly offset: number; readonly message: string };
 /** All rules that could be read, and all errors. */
 export type ParsedRules = {
   readonly rules: readonly FailoverRule[];

@@ -28,7 +28,7 @@ export function textTag(spec: ElementSpec, attributes: readonly string[], text: 
 }
 
 /** For an attribute value in double quotes. */
-export const escapeXml = (text: string): string =>
+const escapeXml = (text: string): string =>
   text
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
