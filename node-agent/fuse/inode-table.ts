@@ -14,13 +14,15 @@ import {
   close,
   descriptorPath,
   O_CLOEXEC,
+  O_DIRECTORY,
   O_NOFOLLOW,
   O_PATH,
+  O_RDONLY,
   openat,
   readlinkat,
 } from "../adapters/linux/file.ts";
 import { handleOf, openHandle } from "../adapters/linux/file-handle.ts";
-import { withNul } from "../adapters/linux/library.ts";
+import { cString, withNul } from "../adapters/linux/library.ts";
 import { Stat } from "../adapters/linux/stat.ts";
 import type { FileId } from "../replication/operation.ts";
 import { ROOT_NODE_ID } from "./protocol/opcodes.ts";
@@ -68,11 +70,15 @@ export class Node {
   }
 }
 
+const CURRENT = cString(".");
+
 /** Descriptors closed per round once there are too many. */
 const EVICTED_PER_ROUND = 64;
 
 export class InodeTable {
   readonly root: Node;
+  /** open_by_handle_at(2) wants a real descriptor of the file system; O_PATH will not do. */
+  readonly #realRoot: number;
   readonly #byId = new Map<number, Node>();
   readonly #byKey = new Map<number | bigint, Node>();
   /** Nodes that hold a descriptor, in the order of the evicting hand. */
@@ -88,6 +94,7 @@ export class InodeTable {
     this.#descriptorsMax = descriptorsMax;
     this.root = new Node(ROOT_NODE_ID, stat, rootFd, ROOT_NODE_ID, false);
     this.root.lookups = 1;
+    this.#realRoot = openat(rootFd, CURRENT, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     this.#byId.set(this.root.id, this.root);
     this.#byKey.set(this.root.key, this.root);
   }
@@ -114,7 +121,7 @@ export class InodeTable {
     if (node.fd >= 0) return node.fd;
     let fd = this.#openByName(node);
     if (fd < 0 && node.handle !== null) {
-      fd = openHandle(this.root.fd, node.handle, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+      fd = openHandle(this.#realRoot, node.handle, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     }
     if (fd < 0) return fd;
     node.fd = fd;
@@ -172,6 +179,7 @@ export class InodeTable {
 
   closeAll(): void {
     for (const node of this.#byId.values()) if (node.fd >= 0) close(node.fd);
+    close(this.#realRoot);
     this.#byId.clear();
     this.#byKey.clear();
     this.#holding.clear();
@@ -218,7 +226,7 @@ export class InodeTable {
   /** Tried once, before the first descriptor is given up. */
   #canReopen(handle: Uint8Array): boolean {
     if (this.#hasReopened) return true;
-    const fd = openHandle(this.root.fd, handle, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    const fd = openHandle(this.#realRoot, handle, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd >= 0) close(fd);
     this.#hasReopened = fd >= 0;
     return this.#hasReopened;

@@ -101,16 +101,14 @@ export class ServedDirectory {
     const line = this.#lines.shift();
     if (line !== undefined) return Promise.resolve(line);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(new Error(`no answer from the server. ${this.#stderr}`));
-      }, STEP_MS_MAX);
+      const fail = (why: string) => () => reject(new Error(`${why}. ${this.#stderr}`));
+      const timer = setTimeout(fail("no answer from the server"), STEP_MS_MAX);
+      const ended = fail("the server ended");
+      this.#process.once("exit", ended);
       this.#waiting.push((text) => {
         clearTimeout(timer);
+        this.#process.off("exit", ended);
         resolve(text);
-      });
-      this.#process.once("exit", () => {
-        clearTimeout(timer);
-        reject(new Error(`the server ended. ${this.#stderr}`));
       });
     });
   }

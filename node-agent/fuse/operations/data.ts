@@ -1,12 +1,15 @@
-/** Contents of files: reading, writing, space, and making them durable. */
+/**
+ * Contents of files: reading, writing, space, and making them durable.
+ *
+ * O_SYNC, O_DSYNC, RWF_SYNC and the like need nothing here: after such a write, buffered or
+ * direct, the kernel sends a FSYNC of its own (generic_write_sync() at the end of
+ * fuse_cache_write_iter() in fs/fuse/file.c, 5.4 as well as 6.18), and the call waits for it.
+ */
 import { ERRNO } from "../../adapters/linux/errno.ts";
 import {
   copyFileRange,
   fallocate as fallocateCall,
   lseek as lseekCall,
-  O_DIRECT,
-  O_DSYNC,
-  O_SYNC,
   pread,
   pwrite,
 } from "../../adapters/linux/file.ts";
@@ -49,33 +52,11 @@ export const write: Handler = (tree, node) => {
   }
   tree.reply.setU32(0, written);
   tree.reply.setU32(4, 0);
-  if (id === 0) return syncIfAsked(tree, id, WRITE_OUT_BYTES);
+  if (id === 0) return WRITE_OUT_BYTES;
   // What was written, not what was asked: a full disk cuts a write short.
-  const operation = {
-    kind: "write",
-    id,
-    offsetBytes,
-    data: written === size ? data : data.subarray(0, written),
-  } as const;
-  if (!mustSync(tree)) return tree.replicate(operation, WRITE_OUT_BYTES);
-  tree.submit(operation);
-  return syncIfAsked(tree, id, WRITE_OUT_BYTES);
+  const stored = written === size ? data : data.subarray(0, written);
+  return tree.replicate({ kind: "write", id, offsetBytes, data: stored }, WRITE_OUT_BYTES);
 };
-
-/**
- * O_SYNC and O_DSYNC. After a buffered write the kernel sends a FSYNC of its own
- * (generic_write_sync() in fs/fuse/file.c); after a direct one it does not.
- */
-function mustSync(tree: TreeContext): boolean {
-  const flags = tree.request.u32(72);
-  return (flags & O_DIRECT) !== 0 && (flags & O_SYNC) !== 0;
-}
-
-function syncIfAsked(tree: TreeContext, id: FileId, length: number): number {
-  if (!mustSync(tree)) return length;
-  const dataOnly = (tree.request.u32(72) & O_SYNC) === O_DSYNC;
-  return tree.sync({ handle: tree.request.u64(40), id, dataOnly }, length);
-}
 
 function noteChange(tree: TreeContext, node: Node, offsetBytes: number, length: number): void {
   tree.times.mark(node);

@@ -32,7 +32,7 @@ const isWriting = (flags: number): boolean => (flags & O_ACCMODE) !== O_RDONLY;
 /**
  * Opens the real file. Of the caller's flags only the access mode goes along: O_APPEND would make
  * pwrite(2) ignore offsets (the kernel sends right ones), O_DIRECT would want aligned buffers, and
- * O_SYNC is honoured for both nodes at once (see data.ts). A writer may read, because a copied
+ * O_SYNC would make this node alone durable, twice (see data.ts). A writer may read, because a copied
  * range is read back to be replicated.
  */
 function openReal(fd: number, flags: number): number {
