@@ -28,13 +28,13 @@ export interface Random {
 }
 
 /** Where a record lives. A partition is listed together and is the unit a cloud table keys by. */
-export interface RecordKey {
+interface RecordKey {
   readonly partition: string;
   readonly id: string;
 }
 
 /** A record as stored: JSON text, and a version that every write raises. */
-export interface StoredRecord {
+interface StoredRecord {
   readonly id: string;
   readonly version: number;
   readonly text: string;
@@ -63,12 +63,12 @@ export interface RecordStore {
 }
 
 /** A draft for the log: JSON text without its sequence number. */
-export interface LogDraft {
+interface LogDraft {
   readonly text: string;
   /** A draft whose key the cluster's log already holds (of the kept part) is left out. */
   readonly dedupeKey: string | null;
 }
-export interface LogEntry {
+interface LogEntry {
   readonly seq: number;
   readonly text: string;
 }

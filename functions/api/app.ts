@@ -120,7 +120,7 @@ function headOf(c: Context): Omit<IncomingCall, "body"> {
 }
 
 /** One shape for every refusal. */
-export function answerFailure(refusal: ApiFailure, requestId: string): Response {
+function answerFailure(refusal: ApiFailure, requestId: string): Response {
   const { code, message, remedy = "", serverTimeMs, details } = refusal;
   const body: ApiError = {
     code,

@@ -21,7 +21,7 @@ import {
 } from "./route.ts";
 
 /** As large as a packed module may be. */
-export const MODULE_BYTES_MAX = 10 * 1024 * 1024;
+const MODULE_BYTES_MAX = 10 * 1024 * 1024;
 const ZIP = "application/zip";
 const FailoverParams = z.extend(ModuleParams, { id: Id });
 const RemoveQuery = z.object({ forgetRecord: z.optional(z.enum(["true", "false"])) });

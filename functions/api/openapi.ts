@@ -13,7 +13,7 @@ interface Operation {
   readonly requestBody?: object;
   readonly responses: Readonly<Record<string, object>>;
 }
-export interface OpenApi {
+interface OpenApi {
   readonly openapi: "3.1.0";
   readonly info: { readonly title: string; readonly version: string };
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
@@ -21,7 +21,7 @@ export interface OpenApi {
 }
 
 /** Describes exactly the routes that are served: both are made from the same table. */
-export function describeRoutes(routes: readonly Route[], version: string): OpenApi {
+function describeRoutes(routes: readonly Route[], version: string): OpenApi {
   const paths: Record<string, Record<string, Operation>> = {};
   for (const one of routes) {
     const path = one.path.replace(/:([A-Za-z]+)/g, "{$1}");

@@ -19,7 +19,7 @@ export type Caller =
   | ({ readonly kind: "node" } & SignedBy);
 
 /** What a handler gets: everything already checked against the contract. */
-export interface Call<P, Q, B> {
+interface Call<P, Q, B> {
   readonly params: P;
   readonly query: Q;
   readonly body: B;
@@ -43,7 +43,7 @@ export interface AnswerContract<A> {
   readonly write: (value: A) => Response;
 }
 
-export const JSON_BODY_BYTES_MAX = 262_144;
+const JSON_BODY_BYTES_MAX = 262_144;
 
 /** A request without a body; one that has some is refused, so nothing hides in it. */
 export const noBody: BodyContract<null> = {
@@ -126,7 +126,7 @@ export interface RouteContract<P, Q, B, A> {
   readonly handle: (call: Call<P, Q, B>) => Promise<Result<A, ApiFailure>>;
 }
 
-export interface RawCall extends Omit<Call<unknown, unknown, unknown>, "body"> {
+interface RawCall extends Omit<Call<unknown, unknown, unknown>, "body"> {
   readonly bytes: Uint8Array;
   readonly contentType: string;
 }
@@ -140,7 +140,7 @@ export interface Route {
   readonly describe: () => RouteDescription;
   readonly run: (call: RawCall) => Promise<Result<Response, ApiFailure>>;
 }
-export interface RouteDescription {
+interface RouteDescription {
   readonly params: object;
   readonly query: object;
   readonly body: object | null;

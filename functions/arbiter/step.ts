@@ -23,7 +23,7 @@ import type { EventBook } from "../clusters/event-book.ts";
 import type { Clock, Logger, RecordStore } from "../ports.ts";
 
 /** Lost races of one vote before its sender is told to come back; each loser saw a winner. */
-export const VOTE_ATTEMPTS_MAX = 50;
+const VOTE_ATTEMPTS_MAX = 50;
 
 export interface Arbiter {
   /** Answers a node's vote. A failure means that nothing was promised to anyone. */

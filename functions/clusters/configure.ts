@@ -17,7 +17,7 @@ import { type ClusterRecord, EVERYWHERE } from "./records.ts";
 import { clusterTopic, nodeTopic } from "./signals.ts";
 
 /** What a .safe file turned out to be. */
-export interface JudgedModule {
+interface JudgedModule {
   readonly mode: "mirror" | "farm" | "light";
   readonly warnings: readonly string[];
 }

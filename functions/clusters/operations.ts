@@ -23,9 +23,9 @@ export const STEP_START_MS = 60_000;
 /** After this an operation that still runs has failed, whatever its nodes say later. */
 export const OPERATION_MS = 15 * 60_000;
 /** Finished operations kept per cluster. */
-export const OPERATIONS_KEPT_MAX = 200;
+const OPERATIONS_KEPT_MAX = 200;
 /** Operations of one cluster that may run at once. */
-export const OPERATIONS_RUNNING_MAX = 50;
+const OPERATIONS_RUNNING_MAX = 50;
 
 /** What to make an operation of. */
 export interface Plan {
@@ -155,7 +155,7 @@ function openSteps(operation: Operation): readonly OperationStep[] {
 }
 
 /** Pure: what time does to an operation. Also run by the sweep, so nothing hangs for ever. */
-export function advance(was: Operation, nowMs: number): Operation {
+function advance(was: Operation, nowMs: number): Operation {
   if (was.state !== "running") return was;
   const startable = new Set(openSteps(was).map((step) => step.id));
   const steps = was.steps.map((step): OperationStep => {
@@ -168,11 +168,7 @@ export function advance(was: Operation, nowMs: number): Operation {
 }
 
 /** Pure: what a node's result does to an operation. Null when the step is unknown or over. */
-export function applyResult(
-  was: Operation,
-  result: CommandResult,
-  nowMs: number,
-): Operation | null {
+function applyResult(was: Operation, result: CommandResult, nowMs: number): Operation | null {
   const step = was.steps.find((one) => one.id === result.id);
   if (was.state !== "running" || step === undefined || !isOpen(step)) return null;
   const changed: OperationStep = {

@@ -44,8 +44,8 @@ export const ReportRecord = z.object({
 export type ReportRecord = z.infer<typeof ReportRecord>;
 
 /** Whether people want a module to run. */
-export const WantedRecord = z.object({ isWanted: z.boolean(), sinceMs: UnixMs });
-export type WantedRecord = z.infer<typeof WantedRecord>;
+const WantedRecord = z.object({ isWanted: z.boolean(), sinceMs: UnixMs });
+type WantedRecord = z.infer<typeof WantedRecord>;
 
 /** An enrolment token, found by the hash of its secret. */
 export const TokenRecord = z.object({

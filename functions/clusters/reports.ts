@@ -16,10 +16,10 @@ import { EVERYWHERE, type ReportRecord } from "./records.ts";
 import { clusterTopic } from "./signals.ts";
 
 /** How often agents report while something moves, and when all is calm. */
-export const REPORT_BUSY_MS = 1_000;
-export const REPORT_CALM_MS = 5_000;
+const REPORT_BUSY_MS = 1_000;
+const REPORT_CALM_MS = 5_000;
 /** Three calm reports missed. */
-export const SILENT_AFTER_MS = 3 * REPORT_CALM_MS;
+const SILENT_AFTER_MS = 3 * REPORT_CALM_MS;
 /** An unmeasured offset contains the request's journey: nothing finer than this can be claimed. */
 const UNMEASURED_ERROR_MS = 1_000;
 

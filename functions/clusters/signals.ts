@@ -6,7 +6,7 @@
 import type { Timers } from "../ports.ts";
 
 /** Waits at once; beyond it a wait ends immediately and its caller polls instead. */
-export const WAITS_MAX = 10_000;
+const WAITS_MAX = 10_000;
 
 export class Signals {
   readonly #timers: Timers;

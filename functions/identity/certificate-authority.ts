@@ -30,7 +30,7 @@ const CA_DAYS = 3650;
 /** A node's clock may be behind ours by this much and still find its new certificate valid. */
 const BACKDATE_MS = 5 * 60_000;
 
-export interface IssuedCertificate {
+interface IssuedCertificate {
   readonly certificatePem: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
@@ -41,7 +41,7 @@ export interface ProvenKey {
   /** SubjectPublicKeyInfo, DER in base64. */
   readonly publicKey: string;
 }
-export interface ServerCertificate extends IssuedCertificate {
+interface ServerCertificate extends IssuedCertificate {
   readonly keyPem: string;
 }
 export interface CertificateAuthority {

@@ -20,7 +20,7 @@ import { clusterTopic } from "../clusters/signals.ts";
 import { type CertificateAuthority, proveKey } from "./certificate-authority.ts";
 
 /** Unused tokens at once, over all clusters. */
-export const TOKENS_MAX = 500;
+const TOKENS_MAX = 500;
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 

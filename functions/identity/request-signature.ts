@@ -14,7 +14,7 @@ import {
 import { err, ok, type Result } from "#model/shared/result.ts";
 
 /** Nonces one node may have in memory: ten minutes at 30 requests a second. */
-export const NONCES_PER_NODE_MAX = 20_000;
+const NONCES_PER_NODE_MAX = 20_000;
 
 export interface IncomingRequest {
   readonly method: string;

@@ -66,7 +66,7 @@ function parse(text: string): unknown {
 }
 
 /** Two nodes on loopback addresses. */
-export const TWO_NODES: FirstCluster = {
+const TWO_NODES: FirstCluster = {
   id: "prod",
   nodes: [
     { id: "node1", addresses: { default: "127.0.0.11" } },

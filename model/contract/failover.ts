@@ -2,12 +2,12 @@
 import * as z from "zod/mini";
 import { Count, Epoch, Id, ModuleName, NodeName, Sentence, UnixMs, Word } from "./common.ts";
 
-export const FailoverPhase = z.object({
+const FailoverPhase = z.object({
   kind: z.enum(["detect", "decide", "start"]),
   fromMs: UnixMs,
   toMs: UnixMs,
 });
-export const FailoverMark = z.object({
+const FailoverMark = z.object({
   atMs: UnixMs,
   /** Seconds since the last good heartbeat, as the axis shows them. */
   offsetMs: z.int(),
@@ -16,13 +16,13 @@ export const FailoverMark = z.object({
   kind: Word,
   text: Sentence,
 });
-export const FailoverSpan = z.object({
+const FailoverSpan = z.object({
   fromMs: UnixMs,
   toMs: UnixMs,
   state: Word,
   tone: z.enum(["good", "warning", "bad", "busy", "idle"]),
 });
-export const FailoverLane = z.object({
+const FailoverLane = z.object({
   /** A node's name, `service`, `address` or `witness`. */
   id: Word,
   spans: z.array(FailoverSpan).check(z.maxLength(100)),

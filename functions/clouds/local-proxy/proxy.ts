@@ -9,7 +9,7 @@ import * as z from "zod/mini";
 import { ProxyTarget } from "./proxy-contract.ts";
 
 /** Client connections per listener; more are refused rather than queued. */
-export const CONNECTIONS_MAX = 2_000;
+const CONNECTIONS_MAX = 2_000;
 /** A node that does not even accept within this is as good as gone: the client may retry. */
 const CONNECT_MS_MAX = 3_000;
 

@@ -9,7 +9,7 @@ import { chmodSync, closeSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 
 /** Statements queued for one commit; beyond this, callers are refused at once. */
-export const QUEUED_WRITES_MAX = 20_000;
+const QUEUED_WRITES_MAX = 20_000;
 
 const SCHEMA = `
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
