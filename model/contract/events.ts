@@ -63,6 +63,7 @@ export const EVENT_KINDS = {
   commandFinished: "commandFinished",
   controlPlaneStarted: "controlPlaneStarted",
 } as const;
+export type EventKind = keyof typeof EVENT_KINDS;
 
 /** Flat on purpose: a nested value has no bound, and nobody can draw it. */
 const EventData = z

@@ -12,7 +12,7 @@ import type { VoteAnswer, VoteRequest } from "../quorum/votes.ts";
 import { Count, Epoch, Id, InSync, ModuleName, NodeName, Sentence, UnixMs } from "./common.ts";
 
 /** A node's signature of a text of the protocol: ECDSA P-256, SHA-256, IEEE P1363, base64url. */
-const QuorumSignature = z.string().check(z.regex(/^[A-Za-z0-9_-]{86}$/));
+export const QuorumSignature = z.string().check(z.regex(/^[A-Za-z0-9_-]{86}$/));
 
 const NullableId = z.nullable(Id);
 
@@ -25,7 +25,7 @@ const DiskReportSchema: z.ZodMiniType<DiskReport> = z.object({
   asked: Epoch,
 });
 
-const PairDecisionSchema: z.ZodMiniType<PairDecision> = z.object({
+export const PairDecisionSchema: z.ZodMiniType<PairDecision> = z.object({
   terms: z.object({
     moduleId: ModuleName,
     epoch: Epoch,
@@ -38,7 +38,7 @@ const PairDecisionSchema: z.ZodMiniType<PairDecision> = z.object({
     .check(z.maxLength(2)),
 });
 
-const ReleaseSchema: z.ZodMiniType<Release> = z.object({
+export const ReleaseSchema: z.ZodMiniType<Release> = z.object({
   moduleId: ModuleName,
   epoch: Epoch,
   from: NodeName,
