@@ -1,4 +1,4 @@
-import type { NodeCommand } from "#model/contract/commands.ts";
+import type { CommandRequest, CommandResult, NodeCommand } from "#model/contract/commands.ts";
 import type { ModuleEntry, NodeConfiguration } from "#model/contract/configuration.ts";
 import { EVENTS_PER_REPORT_MAX, type NodeReport } from "#model/contract/report.ts";
 import type { ModuleId, NodeId } from "#model/shared/ids.ts";
@@ -34,6 +34,11 @@ const REPORT_SOON_MS = 40;
 const REPORT_AGAIN_MS = 1_000;
 const POLL_WAIT_MS = 20_000;
 const POLL_AGAIN_MS = 1_000;
+/** How long a command waits for a module that is being installed. */
+const HOSTED_MS_MAX = 30_000;
+const HOSTED_LOOK_MS = 100;
+/** What a command on this machine may take; its caller waits for it. */
+const LOCAL_MS_MAX = 110_000;
 
 /**
  * The agent's loops. It holds no opinion of its own: what to run comes from the control plane's
@@ -87,6 +92,23 @@ export class Agent {
     this.#parts.client.close();
   }
 
+  /** What a person on this machine asks for, without the control plane. */
+  async command(
+    moduleId: ModuleId,
+    request: CommandRequest,
+    actor: string,
+  ): Promise<Omit<CommandResult, "id">> {
+    const { seenEpoch, kind, node, dataFrom } = request;
+    const command: NodeCommand = {
+      ...{ id: actor, operationId: actor, moduleId, kind, actor, remainingMs: LOCAL_MS_MAX },
+      ...(node === undefined ? {} : { node }),
+      ...(dataFrom === undefined ? {} : { dataFrom }),
+      ...(seenEpoch === undefined ? {} : { epoch: seenEpoch }),
+    };
+    return await runCommand(command, this.#mirrors.get(moduleId) ?? null);
+  }
+
+  /** This node as it is now, with the events that were not confirmed yet. */
   async report(): Promise<NodeReport> {
     const { version, bootId, instanceId, events, client, nowUnixMs } = this.#parts;
     const modules = await Promise.all([...this.#mirrors.values()].map((mirror) => mirror.report()));
@@ -247,8 +269,8 @@ export class Agent {
 
   #take(command: NodeCommand): void {
     if (this.#commands.has(command.id)) return;
-    const mirror = this.#mirrors.get(command.moduleId) ?? null;
-    const done = runCommand(command, mirror)
+    const done = this.#hosted(command)
+      .then((mirror) => runCommand(command, mirror))
       .catch((error: unknown) => ({ outcome: "failed", text: describe(error) }) as const)
       .then(async ({ outcome, text }) => {
         await this.#parts.client.acknowledge([{ id: command.id, outcome, text }]);
@@ -256,6 +278,17 @@ export class Agent {
         setTimeout(() => this.#commands.delete(command.id), POLL_WAIT_MS * 2).unref();
       });
     this.#commands.set(command.id, done);
+  }
+
+  /** The module that a command is for; one that was uploaded just now may still be on its way. */
+  async #hosted(command: NodeCommand): Promise<HostedMirror | null> {
+    const endMs = performance.now() + Math.min(command.remainingMs, HOSTED_MS_MAX);
+    for (;;) {
+      const mirror = this.#mirrors.get(command.moduleId);
+      if (mirror !== undefined) return mirror;
+      if (performance.now() > endMs || this.#stopping.signal.aborted) return null;
+      await sleep(HOSTED_LOOK_MS, this.#stopping.signal);
+    }
   }
 
   /** Something changed that people should see at once; several changes make one report. */

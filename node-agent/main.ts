@@ -16,6 +16,8 @@ import { ModuleStore } from "./configuration/module-store.ts";
 import { ControlPlaneClient } from "./control-plane/client.ts";
 import { loadIdentity, type NodeIdentity } from "./identity/identity-store.ts";
 import { signingKey, signText } from "./identity/node-signature.ts";
+import { keepCertificateFresh } from "./identity/renewal.ts";
+import { openLocalApi } from "./local-api.ts";
 import type { NodeClock } from "./mirror/clock.ts";
 import type { MirrorPortsBase } from "./mirror/open-mirror.ts";
 import type { Witness } from "./mirror/witness.ts";
@@ -59,6 +61,8 @@ type Made = {
   readonly client: ControlPlaneClient;
   readonly instanceId: string;
   readonly guard: number | null;
+  /** Ends what runs for as long as the agent does. */
+  readonly stopping: AbortController;
 };
 
 async function openPeering(made: Made, configuration: NodeConfiguration): Promise<Peering | null> {
@@ -89,6 +93,8 @@ async function openPeering(made: Made, configuration: NodeConfiguration): Promis
   });
   // An agent whose heartbeats ended can promise nothing and is promised nothing: start anew.
   heartbeats.onFailure((cause) => die(`the heartbeat thread failed: ${cause.message}`));
+  // Without a guard nobody would fence this node if the agent hung.
+  heartbeats.onGuardLost(() => die("the guard is gone"));
   heartbeats.onNetworkFailed((network, detail) => log(`E network ${network}: ${detail}`));
   const link = await startLink({
     clusterId: identity.clusterId,
@@ -101,6 +107,19 @@ async function openPeering(made: Made, configuration: NodeConfiguration): Promis
       port: settings.linkPort,
     })),
     log,
+  });
+  link.onDuplicatePeer((refused, live) => {
+    log(`C a second ${peer.id} was refused: agent ${refused}, while ${live} is alive`);
+  });
+  void keepCertificateFresh(identity, {
+    ...{ nowMs: clock.unixMs, stateDirectory: settings.stateDirectory },
+    renew: (csr) => made.client.renewCertificate(csr),
+    onRenewed: (renewed) => {
+      link.replaceIdentity(renewed);
+      made.client.setCa(renewed.caPem);
+      log("I agent has a new certificate");
+    },
+    signal: made.stopping.signal,
   });
   const peerHosts = networks.map(({ peerAddress }) => peerAddress);
   return new Peering({
@@ -175,6 +194,7 @@ async function main(): Promise<void> {
   const made: Made = {
     ...{ settings: settings.value, identity: identity.value, client, instanceId },
     guard: guardDescriptor(),
+    stopping: new AbortController(),
   };
   const parts: AgentParts = {
     ...{ client, instanceId, log, version: VERSION, bootId: BOOT_ID, nowUnixMs: clock.unixMs },
@@ -185,10 +205,16 @@ async function main(): Promise<void> {
     openPeering: (configuration) => openPeering(made, configuration),
     mirrorPorts: (peering, configuration, slot) => mirrorPorts(made, peering, configuration, slot),
   };
-  await run(new Agent(parts), settings.value);
+  await run(new Agent(parts), made);
 }
 
-async function run(agent: Agent, settings: AgentSettings): Promise<void> {
+async function run(agent: Agent, { settings, identity, stopping }: Made): Promise<void> {
+  const local = openLocalApi({
+    ...{ stateDirectory: settings.stateDirectory, clusterId: identity.clusterId },
+    nodeId: identity.nodeId,
+    report: () => agent.report(),
+    command: (moduleId, request) => agent.command(moduleId, request, "local"),
+  });
   if (settings.probe !== null) {
     const probe = await startProbe({
       ...settings.probe,
@@ -202,6 +228,8 @@ async function run(agent: Agent, settings: AgentSettings): Promise<void> {
       if (isStopping) return;
       isStopping = true;
       log(`I agent stops in order (${signal})`);
+      stopping.abort();
+      local.close();
       void agent.stop().then(() => process.exit(0));
     });
   }

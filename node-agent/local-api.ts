@@ -1,0 +1,91 @@
+/**
+ * What the agent answers on its own machine, over a unix socket that only root may open: status and
+ * commands of this node alone, for when the control plane is away. The same words as the control
+ * plane's API, the same safety rules: it only passes on what the quorum protocol then decides.
+ */
+import { randomUUID } from "node:crypto";
+import { chmodSync, rmSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { join } from "node:path";
+import { CommandRequest, type CommandResult } from "#model/contract/commands.ts";
+import { ModuleName } from "#model/contract/common.ts";
+import type { NodeReport } from "#model/contract/report.ts";
+import type { ClusterId, ModuleId, NodeId } from "#model/shared/ids.ts";
+
+export type LocalApiOptions = {
+  readonly stateDirectory: string;
+  readonly clusterId: ClusterId;
+  readonly nodeId: NodeId;
+  report(): Promise<NodeReport>;
+  command(moduleId: ModuleId, request: CommandRequest): Promise<Omit<CommandResult, "id">>;
+};
+
+const SOCKET_NAME = "agent.sock";
+const BODY_BYTES_MAX = 64 * 1024;
+const COMMAND = /^\/v1\/modules\/([^/]+)\/commands$/;
+
+/** Opens the socket; what an agent that died left in its place is removed. */
+export function openLocalApi(options: LocalApiOptions): Server {
+  const path = join(options.stateDirectory, SOCKET_NAME);
+  rmSync(path, { force: true });
+  const server = createServer({ requestTimeout: 10_000 }, (request, response) => {
+    answer(options, request, response).catch((error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error);
+      refuse(response, 500, "internal", message);
+    });
+  });
+  server.maxConnections = 32;
+  server.listen(path, () => chmodSync(path, 0o600));
+  return server;
+}
+
+async function answer(
+  options: LocalApiOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { clusterId, nodeId } = options;
+  const path = request.url ?? "/";
+  if (request.method === "GET" && path === "/v1/status") {
+    send(response, 200, { clusterId, nodeId, report: await options.report() });
+    return;
+  }
+  const moduleId = ModuleName.safeParse(decodeURIComponent(COMMAND.exec(path)?.[1] ?? ""));
+  if (request.method !== "POST" || !moduleId.success) {
+    refuse(response, 404, "notFound", "GET /v1/status or POST /v1/modules/NAME/commands");
+    return;
+  }
+  const body = CommandRequest.safeParse(parse(await readBody(request)));
+  if (!body.success) {
+    refuse(response, 400, "badRequest", "this is no command");
+    return;
+  }
+  const result = await options.command(moduleId.data, body.data);
+  send(response, 200, { id: `local-${randomUUID()}`, ...result });
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  let text = "";
+  for await (const part of request) {
+    text += String(part);
+    if (text.length > BODY_BYTES_MAX) throw new Error("the request is too long");
+  }
+  return text;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function send(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { "content-type": "application/json" });
+  response.end(JSON.stringify(body));
+}
+
+function refuse(response: ServerResponse, status: number, code: string, message: string): void {
+  send(response, status, { code, message, remedy: "", requestId: "local" });
+}
