@@ -16,20 +16,13 @@
 import { randomBytes } from "node:crypto";
 import { DirtySet, type DirtySnapshot } from "#model/replication/dirty-set.ts";
 import type { BootMs, Epoch } from "#model/shared/ids.ts";
-import { POLLIN, POLLOUT } from "../adapters/linux/poll.ts";
 import { Connector } from "./connector.ts";
 import type { CoreContext, ServedTrees } from "./core-context.ts";
 import type { PeerAddress } from "./engine.ts";
-import {
-  ATTACHMENT_ID_BYTES,
-  type DecodedFrame,
-  decodeFrames,
-  encodeFrame,
-  type Frame,
-} from "./frame.ts";
-import type { Established, Pollable } from "./pollable.ts";
+import { ATTACHMENT_ID_BYTES, type DecodedFrame, encodeFrame, type Frame } from "./frame.ts";
+import { LiveConnection } from "./live-connection.ts";
+import { abandon, type Established, type Pollable } from "./pollable.ts";
 import type { ResyncMessage, ResyncWorkerLink } from "./resync-link.ts";
-import { SealedConnection } from "./sealed-connection.ts";
 import type { Sender } from "./sender.ts";
 import { WireWriter } from "./wire.ts";
 
@@ -53,18 +46,20 @@ type Attachment = {
   brokenAtMs: BootMs | null;
 };
 
-export class PrimarySide implements Pollable {
+export class PrimarySide {
   readonly #context: CoreContext;
   readonly #sender: Sender;
   readonly #trees: ServedTrees;
   readonly #dirty = new DirtySet();
   #attachment: Attachment | null = null;
-  #connection: SealedConnection | null = null;
+  readonly #live = new LiveConnection({
+    take: (decoded) => this.#take(decoded),
+    onLost: (reason) => this.#lost(reason),
+  });
   #connector: Connector | null = null;
   #pausedAtMs: BootMs | null = null;
   /** Milliseconds by which each request is delayed, so that a resync can catch up. */
   slowMs = 0;
-  readonly #past = { sent: 0, received: 0 };
 
   constructor(context: CoreContext, sender: Sender, trees: ServedTrees) {
     this.#context = context;
@@ -74,16 +69,10 @@ export class PrimarySide implements Pollable {
 
   /** On the wire of the live stream since the start. */
   get bytesSent(): number {
-    return this.#past.sent + (this.#connection?.bytesSent ?? 0);
+    return this.#live.bytesSent;
   }
   get bytesReceived(): number {
-    return this.#past.received + (this.#connection?.bytesReceived ?? 0);
-  }
-  get fd(): number {
-    return this.#connection?.fd ?? -1;
-  }
-  get events(): number {
-    return this.#connection?.wantsWrite === true ? POLLIN | POLLOUT : POLLIN;
+    return this.#live.bytesReceived;
   }
   /** The live stream runs and its copy is complete. */
   get isAttached(): boolean {
@@ -98,7 +87,7 @@ export class PrimarySide implements Pollable {
     return this.#pausedAtMs !== null;
   }
   *pollables(): Generator<Pollable> {
-    if (this.#connection !== null) yield this;
+    if (this.#live.isOpen) yield this.#live;
     if (this.#connector !== null) yield this.#connector;
   }
 
@@ -135,31 +124,6 @@ export class PrimarySide implements Pollable {
     this.#attachment = null;
     this.#stopWatching();
     if (this.#sender.window.isAttached) this.#sender.detach();
-  }
-
-  onReady(ready: number): void {
-    const connection = this.#connection;
-    if (connection === null) return;
-    if ((ready & POLLOUT) !== 0) {
-      const flushed = connection.flush();
-      if (!flushed.ok) {
-        this.#lost(flushed.error.reason);
-        return;
-      }
-    }
-    if ((ready & ~POLLOUT) === 0) return;
-    let violation: string | null = null;
-    const read = connection.read((record) => {
-      const decoded = decodeFrames(record, (frame) => {
-        violation = this.#take(frame);
-        return violation === null && this.#connection === connection;
-      });
-      if (!decoded.ok) violation = decoded.error.reason;
-      return violation === null && this.#connection === connection;
-    });
-    if (this.#connection !== connection) return;
-    if (violation !== null) this.#lost(violation);
-    else if (!read.ok) this.#lost(read.error.reason);
   }
 
   /** The end of a turn of the loop: what came in leaves. */
@@ -222,12 +186,11 @@ export class PrimarySide implements Pollable {
   #onConnected(established: Established, address: PeerAddress): void {
     const attachment = this.#attachment;
     this.#connector = null;
-    const { fd, sendKey, receiveKey } = established;
-    this.#connection = new SealedConnection(fd, sendKey, receiveKey);
     if (attachment === null) {
-      this.#closeConnection();
+      abandon(established);
       return;
     }
+    this.#live.open(established);
     attachment.address = address;
     const attachmentId = attachment.id;
     const kind = attachment.stage === "asking" ? "beginResync" : "resumeStream";
@@ -238,8 +201,8 @@ export class PrimarySide implements Pollable {
   #say(frame: Frame): void {
     const bytes = new WireWriter(256);
     encodeFrame(bytes, this.#attachment?.epoch ?? 0, frame);
-    const sent = this.#connection?.send(bytes.written);
-    if (sent?.ok === false) this.#lost(sent.error.reason);
+    const sent = this.#live.send(bytes.written);
+    if (!sent.ok) this.#lost(sent.error.reason);
   }
 
   /** Null, or why the connection must be closed. */
@@ -275,10 +238,8 @@ export class PrimarySide implements Pollable {
       return "no stream was opened";
     }
     if (attachment.brokenAtMs === null) return null;
-    const connection = this.#connection;
-    if (connection === null) return null;
     attachment.brokenAtMs = null;
-    const resumed = this.#sender.resume(connection, sequence);
+    const resumed = this.#sender.resume(this.#live, sequence);
     return resumed.ok ? null : resumed.error.reason;
   }
 
@@ -339,13 +300,13 @@ export class PrimarySide implements Pollable {
 
   /** Both copies are equal at this instant: from here on every operation travels. */
   #attach(): boolean {
-    const [attachment, connection] = [this.#attachment, this.#connection];
-    if (attachment?.stage !== "copying" || connection === null) return false;
+    const attachment = this.#attachment;
+    if (attachment?.stage !== "copying" || !this.#live.isOpen) return false;
     // The pause was too long and requests have been handled since: the copies differ again.
     if (this.#pausedAtMs === null) return false;
     attachment.stage = "syncing";
     this.#stopWatching();
-    const opened = this.#sender.attach(connection, attachment.id);
+    const opened = this.#sender.attach(this.#live, attachment.id);
     if (!opened.ok) {
       this.#lost(opened.error.reason);
       return true;
@@ -394,13 +355,8 @@ export class PrimarySide implements Pollable {
   #closeConnection(): void {
     this.#connector?.close();
     this.#connector = null;
-    const connection = this.#connection;
-    this.#connection = null;
     this.#sender.disconnect();
-    if (connection === null) return;
-    this.#past.sent += connection.bytesSent;
-    this.#past.received += connection.bytesReceived;
-    connection.close();
+    this.#live.close();
   }
 
   #stopWatching(): void {

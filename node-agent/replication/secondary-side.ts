@@ -6,37 +6,40 @@
  * epoch, `refuseBelow` or `stop`: those act at once, between two frames.
  */
 
-import { ReceiverOrder } from "#model/replication/receiver-order.ts";
+import { ReceiverOrder, type Refusal } from "#model/replication/receiver-order.ts";
 import type { BootMs, Epoch } from "#model/shared/ids.ts";
-import { POLLIN, POLLOUT } from "../adapters/linux/poll.ts";
+import type { Result } from "#model/shared/result.ts";
 import type { BlockingCalls } from "../fuse/ports.ts";
 import type { Applier } from "./applier.ts";
 import type { CoreContext } from "./core-context.ts";
-import { type DecodedFrame, decodeFrames } from "./frame.ts";
+import type { DecodedFrame } from "./frame.ts";
 import type { Purpose } from "./hello.ts";
+import { LiveConnection } from "./live-connection.ts";
 import { abandon, type Established, type Pollable } from "./pollable.ts";
 import { Receiver } from "./receiver.ts";
 import type { ResyncWorkerLink } from "./resync-link.ts";
-import { SealedConnection } from "./sealed-connection.ts";
 
 /** What a primary asked for, until the main thread answers. */
 type Asked = { readonly epoch: Epoch; readonly attachmentId: string };
 /** How far the copy of the present attachment is. */
 type CopyState = "none" | "copying" | "complete";
 
-export class SecondarySide implements Pollable {
+export class SecondarySide {
   readonly order = new ReceiverOrder();
   readonly #context: CoreContext;
   readonly #applier: Applier;
   readonly #receiver: Receiver;
-  #connection: SealedConnection | null = null;
+  readonly #live = new LiveConnection({
+    take: (decoded) => this.#take(decoded),
+    onBatch: () => this.#finishBatch(),
+    onLost: () => this.#closeConnection(),
+  });
   #asked: Asked | null = null;
   /** The main thread agreed, and the resync thread of an attempt before has yet to end. */
   #isAdmitted = false;
   #worker: ResyncWorkerLink | null = null;
   #copy: CopyState = "none";
   #lostAtMs: BootMs | null = null;
-  readonly #past = { sent: 0, received: 0 };
 
   constructor(context: CoreContext, applier: Applier, blocking: BlockingCalls) {
     this.#context = context;
@@ -47,16 +50,10 @@ export class SecondarySide implements Pollable {
 
   /** On the wire of the live stream since the start. */
   get bytesSent(): number {
-    return this.#past.sent + (this.#connection?.bytesSent ?? 0);
+    return this.#live.bytesSent;
   }
   get bytesReceived(): number {
-    return this.#past.received + (this.#connection?.bytesReceived ?? 0);
-  }
-  get fd(): number {
-    return this.#connection?.fd ?? -1;
-  }
-  get events(): number {
-    return this.#connection?.wantsWrite === true ? POLLIN | POLLOUT : POLLIN;
+    return this.#live.bytesReceived;
   }
   get operationsApplied(): number {
     return this.#receiver.operationsApplied;
@@ -67,7 +64,7 @@ export class SecondarySide implements Pollable {
   }
 
   *pollables(): Generator<Pollable> {
-    if (this.#connection !== null) yield this;
+    if (this.#live.isOpen) yield this.#live;
   }
 
   /** Receives under `epoch`; returns false when a newer one is known. */
@@ -94,7 +91,7 @@ export class SecondarySide implements Pollable {
   /** The main thread agrees that this copy is overwritten. */
   admit(attachmentId: string): void {
     const asked = this.#asked;
-    if (asked === null || asked.attachmentId !== attachmentId || this.#connection === null) return;
+    if (asked === null || asked.attachmentId !== attachmentId || !this.#live.isOpen) return;
     // The thread of an attempt before must have ended, or two would write at once.
     if (this.#worker !== null) {
       this.#worker.cancel();
@@ -118,12 +115,11 @@ export class SecondarySide implements Pollable {
 
   /** A connection whose other end has shown that it has the session's keys. */
   accept(purpose: Purpose, established: Established): void {
-    const { fd, sendKey, receiveKey } = established;
     if (purpose === "live") {
       this.#closeConnection();
       this.#lostAtMs = null;
-      this.#connection = new SealedConnection(fd, sendKey, receiveKey);
-      this.#receiver.use(this.#connection);
+      this.#live.open(established);
+      this.#receiver.use(this.#live);
       return;
     }
     const { attachmentId, phase } = this.order;
@@ -142,29 +138,6 @@ export class SecondarySide implements Pollable {
     });
   }
 
-  onReady(ready: number): void {
-    const connection = this.#connection;
-    if (connection === null) return;
-    if ((ready & POLLOUT) !== 0 && !connection.flush().ok) {
-      this.#closeConnection();
-      return;
-    }
-    if ((ready & ~POLLOUT) === 0) return;
-    let isOver = false;
-    const read = connection.read((record) => {
-      const decoded = decodeFrames(record, (frame) => {
-        isOver = !this.#take(frame);
-        return !isOver;
-      });
-      isOver ||= !decoded.ok;
-      return !isOver;
-    });
-    if (this.#connection !== connection) return;
-    // What has been applied is acknowledged even if what came after it is not understood.
-    this.#finishBatch();
-    if (isOver || !read.ok) this.#closeConnection();
-  }
-
   /** The end of a turn: fsyncs that have ended are acknowledged. */
   flush(): void {
     this.#finishBatch();
@@ -173,7 +146,7 @@ export class SecondarySide implements Pollable {
   tick(nowMs: BootMs): void {
     this.drainWorker();
     if (this.#isAdmitted && this.#worker === null) this.admit(this.#asked?.attachmentId ?? "");
-    if (this.order.phase === "none" || this.#connection !== null) return;
+    if (this.order.phase === "none" || this.#live.isOpen) return;
     this.#lostAtMs ??= nowMs;
     // Longer than the primary tries to come back: then it has given this copy up.
     if (nowMs - this.#lostAtMs <= 2 * this.#context.replTimeoutMs) return;
@@ -196,40 +169,44 @@ export class SecondarySide implements Pollable {
     });
   }
 
-  /** False when the connection is to be closed. */
-  #take(decoded: DecodedFrame): boolean {
+  /** Null, or why the connection is to be closed. */
+  #take(decoded: DecodedFrame): string | null {
     const { epoch, frame } = decoded;
     switch (frame.kind) {
       case "beginResync": {
         const judged = this.order.judgeEpoch(epoch);
-        if (!judged.ok) return this.#receiver.refuse(judged.error).ok;
+        if (!judged.ok) return this.#refuse(judged.error);
         const attachmentId = Buffer.from(frame.attachmentId).toString("hex");
         this.#asked = { epoch, attachmentId };
         this.#isAdmitted = false;
         this.#context.emit({ kind: "resyncAsked", epoch, attachmentId });
-        return true;
+        return null;
       }
       case "openStream":
         return this.#open(epoch, Buffer.from(frame.attachmentId).toString("hex"));
       case "resumeStream": {
         const attachmentId = Buffer.from(frame.attachmentId).toString("hex");
         const resumed = this.order.resumeStream(epoch, attachmentId);
-        if (!resumed.ok) return this.#receiver.refuse(resumed.error).ok;
+        if (!resumed.ok) return this.#refuse(resumed.error);
         this.#receiver.begin(resumed.value);
-        return true;
+        return null;
       }
       default:
-        return this.#receiver.take(decoded).ok;
+        return reasonOf(this.#receiver.take(decoded));
     }
   }
 
-  #open(epoch: Epoch, attachmentId: string): boolean {
+  #refuse(refusal: Refusal): string | null {
+    return reasonOf(this.#receiver.refuse(refusal));
+  }
+
+  #open(epoch: Epoch, attachmentId: string): string | null {
     // The primary opens the stream when our resync thread has told its own that all is applied.
     const opened = this.order.openStream(epoch, this.#copy === "none" ? "" : attachmentId);
-    if (!opened.ok) return this.#receiver.refuse(opened.error).ok;
+    if (!opened.ok) return this.#refuse(opened.error);
     this.#receiver.begin(0);
     if (this.#copy === "complete") this.#reportAttached();
-    return true;
+    return null;
   }
 
   /** The resync thread has ended: well (null), or why not. */
@@ -284,12 +261,10 @@ export class SecondarySide implements Pollable {
   }
 
   #closeConnection(): void {
-    const connection = this.#connection;
-    this.#connection = null;
     this.#receiver.disconnect();
-    if (connection === null) return;
-    this.#past.sent += connection.bytesSent;
-    this.#past.received += connection.bytesReceived;
-    connection.close();
+    this.#live.close();
   }
 }
+
+const reasonOf = (result: Result<void, { readonly reason: string }>): string | null =>
+  result.ok ? null : result.error.reason;
