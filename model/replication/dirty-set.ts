@@ -172,7 +172,7 @@ export class DirtySet implements MutationListener {
     }
     const entry: Entry = {
       tree,
-      path: path.slice(),
+      path: Uint8Array.from(path),
       listing: false,
       subtree: false,
       grainBytes: GRAIN_BYTES,

@@ -67,7 +67,7 @@ function openListing(run: TargetRun, tree: Tree, message: Lists): OpenListing {
       unnamed.set(pathKey(name), type);
     });
   }
-  const listing = { kind, tree, path: path.slice(), fd, unnamed };
+  const listing = { kind, tree, path: Uint8Array.from(path), fd, unnamed };
   if (begins) run.listing = listing;
   return listing;
 }

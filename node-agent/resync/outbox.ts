@@ -149,7 +149,7 @@ function answerIn(record: Uint8Array): Answer {
   switch (message.kind) {
     case "fault": {
       const { errno, operation, tree, path } = message;
-      const place = { tree, path: path.slice() };
+      const place = { tree, path: Uint8Array.from(path) };
       throw new Stop({ kind: "targetFault", errno, operation, place });
     }
     case "welcome":

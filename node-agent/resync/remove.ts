@@ -58,7 +58,7 @@ function removeDirectory(tree: Tree, path: Uint8Array): void {
       thawDirectory(tree, directory);
       const names: Uint8Array[] = [];
       forEachEntry(fd, tree.place(directory), ({ name }) => {
-        names.push(name.slice());
+        names.push(Uint8Array.from(name));
       });
       for (const name of names) {
         const below = joinPath(directory, name);

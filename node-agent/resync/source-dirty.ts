@@ -123,7 +123,7 @@ class DirtyPass {
   #introduce(tree: Tree, path: Uint8Array, ranges: readonly ByteRange[]): boolean {
     const run = this.#run;
     const { directory, name } = splitPath(path);
-    const parent = { tree, path: directory.slice() };
+    const parent = { tree, path: Uint8Array.from(directory) };
     const read = tree.with(directory, OPEN_DIRECTORY, (fd) =>
       readEntry(run, parent, fd, name, false),
     );
@@ -170,7 +170,7 @@ class DirtyPass {
     tree.with(path, OPEN_DIRECTORY, (fd) => {
       forEachEntry(fd, place, ({ name, type }) => {
         if (tree.isExcluded(joinPath(path, name))) return;
-        names.push({ type, name: name.slice() });
+        names.push({ type, name: Uint8Array.from(name) });
         bytes += name.length + 2;
         if (names.length >= NAMES_MAX || bytes >= NAMES_BYTES_MAX) ask(false);
       });
@@ -216,7 +216,7 @@ class DirtyPass {
   }
 
   #touch(tree: Tree, path: Uint8Array): void {
-    this.#touched.set(`${tree.index}/${pathKey(path)}`, { tree, path: path.slice() });
+    this.#touched.set(`${tree.index}/${pathKey(path)}`, { tree, path: Uint8Array.from(path) });
   }
 
   #isWalked(tree: Tree, path: Uint8Array): boolean {

@@ -51,9 +51,8 @@ export function sendRanges(run: SourceRun, pending: PendingFile): void {
   run.openFds.add(fd);
   const { sizeBytes } = stat;
   let items: RangeItem[] = [];
-  let hashedBytes = 0;
+  let [hashedBytes, sentBytes] = [0, 0];
   const ask = () => {
-    if (items.length === 0) return;
     const asked = items;
     [items, hashedBytes] = [[], 0];
     const question = { kind: "ranges", ...place, items: asked } as const;
@@ -70,6 +69,9 @@ export function sendRanges(run: SourceRun, pending: PendingFile): void {
       if (isEmpty && isHole) continue;
       if (isEmpty) {
         sendBlock(run, tree, path, fd, extent);
+        sentBytes += lengthBytes;
+        // A question now and then, so that a full disk over there is heard of soon.
+        if (sentBytes % QUESTION_BYTES_MAX < lengthBytes) ask();
         continue;
       }
       items.push({ offsetBytes, lengthBytes, hash: isHole ? null : blockHash(fd, extent, place) });
@@ -77,7 +79,7 @@ export function sendRanges(run: SourceRun, pending: PendingFile): void {
       if (items.length >= RANGES_MAX || hashedBytes >= QUESTION_BYTES_MAX) ask();
     }
   }
-  ask();
+  if (items.length > 0) ask();
   run.outbox.after(() => {
     check(stat.of(fd), "statx", place);
     run.outbox.post({ kind: "fileEnd", ...place, meta: metaOf(fd, stat, place) });

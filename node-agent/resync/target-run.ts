@@ -90,19 +90,19 @@ export class TargetRun {
     if (open !== null && open.tree === tree && isSamePath(open.path, path)) return open.fd;
     this.closeContent();
     const fd = openToChange(tree, path);
-    if (fd !== null) this.#content = { tree, path: path.slice(), fd };
+    if (fd !== null) this.#content = { tree, path: Uint8Array.from(path), fd };
     return fd;
   }
 
   /** Keeps an open file as the one whose content comes next; the run closes it. */
   adoptContent(tree: Tree, path: Uint8Array, fd: number): void {
     this.closeContent();
-    this.#content = { tree, path: path.slice(), fd };
+    this.#content = { tree, path: Uint8Array.from(path), fd };
   }
 
   /** The file at `path` is new: it holds nothing worth keeping. */
   ownContent(tree: Tree, path: Uint8Array): void {
-    if (this.aside !== null) this.#ownPath = { tree, path: path.slice() };
+    if (this.aside !== null) this.#ownPath = { tree, path: Uint8Array.from(path) };
   }
 
   /** Called before a file's content is changed: keeps a copy of what was there before. */
@@ -111,7 +111,7 @@ export class TargetRun {
     const { aside } = this;
     const own = this.#ownPath;
     if (aside === null || (own?.tree === tree && isSamePath(own.path, path))) return;
-    this.#ownPath = { tree, path: path.slice() };
+    this.#ownPath = { tree, path: Uint8Array.from(path) };
     check(stat.of(fd), "statx", tree.place(path));
     if (stat.sizeBytes > 0) aside.keepCopy(tree, path, fd);
   }

@@ -27,6 +27,7 @@ import { decodeRecord, PROTOCOL_VERSION, type TargetMessage, writeMessage } from
 import { RecordWriter } from "./wire-bytes.ts";
 
 const POLL_MS = 200;
+const LINGER_MS_MAX = 10_000;
 /** The source may count millions of files, or wait for its bandwidth; a dead link closes sooner. */
 const SILENT_MS_MAX = 30 * 60_000;
 
@@ -87,10 +88,15 @@ class TargetLoop {
     }
   }
 
-  /** Tells the source why; what matters is the failure itself, so a closed link changes nothing. */
+  /**
+   * Tells the source why, and reads on until it has hung up: closing at once would throw away what
+   * is still under way to it (a TCP reset). A closed link changes nothing about the failure.
+   */
   #report({ errno, operation, place }: FileFailure): void {
     try {
       this.#send({ kind: "fault", errno, operation, ...place });
+      const sinceMs = bootMs();
+      while (bootMs() - sinceMs < LINGER_MS_MAX) this.#options.channel.receive(POLL_MS);
     } catch (thrown) {
       if (!(thrown instanceof ChannelClosed)) throw thrown;
     }

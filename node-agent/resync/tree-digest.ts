@@ -69,7 +69,7 @@ class Side {
     const names: Uint8Array[] = [];
     this.tree.with(path, OPEN_DIRECTORY, (fd) => {
       forEachEntry(fd, this.tree.place(path), ({ name }) => {
-        if (!this.tree.isExcluded(joinPath(path, name))) names.push(name.slice());
+        if (!this.tree.isExcluded(joinPath(path, name))) names.push(Uint8Array.from(name));
       });
     });
     return names.sort(Buffer.compare);

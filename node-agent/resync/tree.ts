@@ -49,7 +49,7 @@ export const OPEN_TO_CHANGE =
 
 /** `directory` and `name` as one path; the root is the empty path. */
 export function joinPath(directory: Uint8Array, name: Uint8Array): Uint8Array {
-  if (directory.length === 0) return name.slice();
+  if (directory.length === 0) return Uint8Array.from(name);
   const path = new Uint8Array(directory.length + 1 + name.length);
   path.set(directory);
   path[directory.length] = SLASH;
@@ -105,7 +105,7 @@ export class Tree {
   }
 
   place(path: Uint8Array): ResyncPlace {
-    return { tree: this.index, path: path.slice() };
+    return { tree: this.index, path: Uint8Array.from(path) };
   }
 
   /** True for what stays local to each node: never read, sent, changed or removed. */

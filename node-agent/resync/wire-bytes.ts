@@ -95,9 +95,10 @@ export class RecordReader {
     if (!Number.isSafeInteger(value) || value < minimum) throw new Malformed("a bad number");
     return value;
   }
+  /** Not a Buffer, whose `slice` would be one more view where a Uint8Array's is a copy. */
   raw(count: number): Uint8Array {
-    const at = this.#advance(count);
-    return this.#buffer.subarray(at, at + count);
+    const { buffer, byteOffset } = this.#buffer;
+    return new Uint8Array(buffer, byteOffset + this.#advance(count), count);
   }
   bytes(lengthMax: number): Uint8Array {
     const length = this.u32();
