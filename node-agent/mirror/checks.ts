@@ -12,7 +12,7 @@ import type { ModuleId, UnixMs } from "#model/shared/ids.ts";
 import type { ModuleState } from "#model/states/lifecycle.ts";
 import type { CheckResult } from "../checkers/checker.ts";
 import { CheckerSet } from "../checkers/checker-set.ts";
-import { commandLineOf, listProcesses } from "../modules/process-table.ts";
+import { snapshotProcesses } from "../checkers/process-watch.ts";
 import type { ScriptRunner } from "../modules/script-runner.ts";
 import { openSystemd } from "../modules/systemd-units.ts";
 
@@ -20,6 +20,8 @@ export type ChecksOptions = {
   readonly moduleId: ModuleId;
   readonly config: ModuleConfig;
   readonly scripts: ScriptRunner;
+  /** Processes that belong to the module now. */
+  processIds(): readonly number[];
   nowUnixMs(): UnixMs;
   /** An action that the rules ask for, with the sentence that says why. */
   onAction(action: CheckingAction, reason: string): void;
@@ -57,11 +59,8 @@ export class Checks {
       moduleId: options.moduleId,
       scripts: options.scripts,
       systemd: openSystemd(),
-      processes: () =>
-        listProcesses().map((entry) => ({
-          command: entry.command,
-          commandLine: commandLineOf(entry.processId),
-        })),
+      // The module's own processes: on a machine with two agents another's are none of ours.
+      processes: () => snapshotProcesses(options.processIds()),
       onResult: (resource, result) => this.#onResult(resource, result),
     });
     const periodMs = options.config.failover?.periodMs ?? PERIOD_MS;
@@ -123,8 +122,8 @@ export class Checks {
       this.#known.delete(resource);
       return;
     }
-    // A check that was cancelled says nothing: what was known before still holds.
-    if (result.status === "unknown" && was !== undefined) return;
+    // A check that was cancelled says nothing: what was known before still holds, if anything.
+    if (result.status === "unknown") return;
     const isSame = was?.result.status === result.status;
     const sinceMs = isSame ? was.sinceMs : this.#options.nowUnixMs();
     this.#known.set(resource, { result, sinceMs });

@@ -72,6 +72,8 @@ export class MirrorModule {
   #hasServed = false;
   #isFenced = false;
   #startsAgain = false;
+  #arrived: ModuleState = "STOP";
+  #hearsPeer = false;
   #isMounted = Promise.withResolvers<void>();
 
   constructor(options: MirrorModuleOptions) {
@@ -171,6 +173,7 @@ export class MirrorModule {
       const jumpedMs = Math.abs(now.unixMs - last.unixMs - lastedMs);
       if (lastedMs > STALL_MS || jumpedMs > STALL_MS) this.#stoodStill(lastedMs);
     }
+    this.#tellPeer(now.bootMs, now.unixMs);
     const grant = this.#view?.grants[moduleId];
     this.#post({
       kind: "heartbeatViewChanged",
@@ -179,6 +182,24 @@ export class MirrorModule {
       peerGrantEpoch: grant?.epoch ?? null,
     });
     this.#post({ kind: "ticked" });
+  }
+
+  /** The beginning of every failover that people look at later: when the peer was heard last. */
+  #tellPeer(nowBootMs: number, nowUnixMs: number): void {
+    const { peer, timers } = this.#options.quorum;
+    const heardMs = this.#view?.lastHeardBootMs ?? null;
+    const silentMs = heardMs === null ? Number.POSITIVE_INFINITY : nowBootMs - heardMs;
+    const hearsPeer = silentMs < timers.detectAfterMs;
+    if (hearsPeer === this.#hearsPeer) return;
+    this.#hearsPeer = hearsPeer;
+    if (hearsPeer) {
+      const text = `${peer} is heard`;
+      this.#options.tell({ kind: "peerBack", severity: "S", text, data: { peer } });
+      return;
+    }
+    const lastHeardAtMs = Math.round(nowUnixMs - silentMs);
+    const text = `${peer} is judged lost: nothing heard for ${Math.round(silentMs)} ms`;
+    this.#options.tell({ kind: "peerLost", severity: "C", text, data: { peer, lastHeardAtMs } });
   }
 
   #stoodStill(lastedMs: number): void {
@@ -395,7 +416,7 @@ export class MirrorModule {
         kind: "stateChanged",
         severity: "S",
         text: `${was.state} to ${state}: ${reason}`,
-        data: { from: was.state, to: state, ready: isReady },
+        data: { from: was.state, to: state, ready: "Transient" },
       });
     }
     this.service.setTarget(state, this.#action);
@@ -505,6 +526,13 @@ export class MirrorModule {
   }
 
   #onArrived(state: ModuleState): void {
+    if (state !== this.#arrived) {
+      const from = this.#arrived;
+      const text = `${state} reached`;
+      const data = { from, to: state, ready: "Ready" };
+      this.#options.tell({ kind: "stateChanged", severity: "S", text, data });
+      this.#arrived = state;
+    }
     if (isServing(state)) {
       if (!this.#hasServed) this.#post({ kind: "serviceStarted" });
       this.#hasServed = true;

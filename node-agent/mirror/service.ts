@@ -109,6 +109,7 @@ export class Service {
       moduleId: options.moduleId,
       config,
       scripts: this.#scripts,
+      processIds: () => containment.processIds(),
       nowUnixMs: options.nowUnixMs,
       onAction: (action, reason) => this.#onAction(action, reason),
       onBlocked: (blocker) => options.onEvent({ kind: "blocked", blocker }),

@@ -84,7 +84,8 @@ async function joinNode(lab: Lab, cluster: LabCluster, name: string): Promise<vo
   await lab
     .machine(name)
     .mustExec([
-      ...[NODE, "/tmp/labtry/join.ts", "--node", name, "--state", STATE],
+      ...[NODE, join(ROOT, "node-agent", "cli", "cli-main.ts"), "join", "--state", STATE],
+      ...["--node", name],
       ...["--token", String(token.value.token), "--url", token.value.agentUrl],
     ]);
 }

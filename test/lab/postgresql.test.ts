@@ -1,0 +1,181 @@
+/**
+ * The main promise, on a real application: PostgreSQL's clients commit through the address while a
+ * machine, an agent, the application, a link or the control plane dies, and no commit that was
+ * acknowledged is ever lost. The judge runs outside both nodes.
+ *
+ * The tests run in order on one cluster: each leaves it as PRIM and SECOND.
+ */
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
+import { type LabCluster, startCluster, startControlPlane, startServices } from "./cluster.ts";
+import { must, run, waitFor } from "./command.ts";
+import { CommitJudge } from "./commit-judge.ts";
+import { Lab } from "./lab.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const NODE = join(ROOT, "node_modules", ".bin", "node");
+const TREES = ["/srv/data/postgresql", "/srv/data/postgresql-wal"];
+const SETTLED_MS = 90_000;
+
+type NodeName = "node1" | "node2";
+const other = (node: NodeName): NodeName => (node === "node1" ? "node2" : "node1");
+
+let lab: Lab;
+let cluster: LabCluster;
+let judge: CommitJudge;
+
+beforeAll(async () => {
+  lab = await Lab.up();
+  cluster = await startCluster(lab, { say: () => undefined, module: "postgresql" });
+  await cluster.waitForStates({ node1: "PRIM", node2: "SECOND" }, SETTLED_MS);
+  judge = new CommitJudge(lab, cluster.vip);
+  await judge.createTable();
+}, 180_000);
+
+afterAll(async () => {
+  await cluster?.close();
+  await lab?.down();
+}, 60_000);
+
+/** The node that is primary now, both being in step. */
+async function settled(): Promise<NodeName> {
+  return await waitFor(
+    "one PRIM and one SECOND",
+    async () => {
+      const reports = await Promise.all([cluster.report("node1"), cluster.report("node2")]);
+      const states = reports.map((report) => `${report?.state} ${report?.readiness}`);
+      if (states.join() === "PRIM Ready,SECOND Ready") return "node1" as const;
+      if (states.join() === "SECOND Ready,PRIM Ready") return "node2" as const;
+      return null;
+    },
+    SETTLED_MS,
+    100,
+  );
+}
+
+/** Runs a fault under load and judges afterwards: nothing acknowledged may be missing. */
+async function underLoad(fault: (primary: NodeName) => Promise<void>): Promise<void> {
+  onTestFailed(() => console.log(cluster.logs()));
+  const primary = await settled();
+  judge.start();
+  await judge.acknowledges(50, 30_000);
+  await fault(primary);
+  await judge.acknowledges(50, 60_000);
+  await settled();
+  await judge.acknowledges(20, 60_000);
+  await judge.stop();
+  expect(await judge.lost()).toEqual([]);
+}
+
+describe("PostgreSQL as a mirror", () => {
+  test("a primary that loses its power is replaced, returns, and leads again", async () => {
+    await underLoad(async (primary) => {
+      await lab.machine(primary).kill({ power: true });
+      await cluster.waitForStates({ [other(primary)]: "ALONE" }, 60_000);
+      await judge.acknowledges(50, 60_000);
+      await lab.machine(primary).boot();
+      await startServices(lab, primary);
+      await cluster.waitForStates({ [other(primary)]: "PRIM", [primary]: "SECOND" }, SETTLED_MS);
+      await cluster.command({ kind: "switchover" });
+      await cluster.waitForStates({ [primary]: "PRIM", [other(primary)]: "SECOND" }, SETTLED_MS);
+    });
+    const checked = await lab
+      .machine("client")
+      .exec(["pg_amcheck", "-h", cluster.vip, "-U", "postgres", "--install-missing", "postgres"]);
+    expect(checked).toMatchObject({ code: 0 });
+  });
+
+  test("an agent that is killed comes back or is replaced, and nothing is lost", async () => {
+    await underLoad(async (primary) => {
+      await lab
+        .machine(primary)
+        .mustExec(["sh", "-c", "pkill -KILL -P $(pgrep -of guard-main.ts)"]);
+    });
+  });
+
+  test("an application that is killed is started again in place", async () => {
+    await underLoad(async (primary) => {
+      const epoch = (await cluster.view()).witness?.epoch;
+      await lab.machine(primary).mustExec(["pkill", "-KILL", "postgres"]);
+      await judge.acknowledges(20, 60_000);
+      expect((await cluster.view()).witness).toMatchObject({ epoch, primary });
+    });
+  });
+
+  test("of two nodes cut from each other exactly one serves", async () => {
+    await underLoad(async (primary) => {
+      await lab.network.cut(primary, other(primary));
+      await cluster.waitForStates({ [primary]: "ALONE" }, 30_000);
+      await judge.acknowledges(20, 30_000);
+      expect((await cluster.report(other(primary)))?.state).not.toBe("ALONE");
+      await lab.network.heal();
+    });
+  });
+
+  test("a primary cut from everybody else fences itself and is replaced", async () => {
+    await underLoad(async (primary) => {
+      await lab.network.cut(primary, other(primary));
+      await lab.network.cut(primary, "control");
+      await cluster.waitForStates({ [other(primary)]: "ALONE" }, 30_000);
+      const addresses = await lab.network.inHost(primary, "ip -4 -o addr show dev eth0");
+      expect(addresses).not.toContain(cluster.vip);
+      await judge.acknowledges(20, 30_000);
+      await lab.network.heal();
+    });
+  });
+
+  test("without the control plane service and replication go on", async () => {
+    await underLoad(async () => {
+      await lab.machine("control").kill();
+      await judge.acknowledges(100, 60_000);
+      await lab.machine("control").boot();
+      startControlPlane(lab, "default");
+    });
+  });
+
+  test("without control plane and secondary a primary fences, and thaws when one returns", async () => {
+    await underLoad(async (primary) => {
+      await lab.machine("control").kill();
+      await judge.acknowledges(50, 60_000);
+      await lab.machine(other(primary)).kill();
+      await waitFor(
+        "the address to leave the interface",
+        async () => {
+          const shown = await lab.network.inHost(primary, "ip -4 -o addr show dev eth0");
+          return shown.includes(cluster.vip) ? null : true;
+        },
+        20_000,
+      );
+      await lab.machine("control").boot();
+      startControlPlane(lab, "default");
+      await judge.acknowledges(20, 60_000);
+      await lab.machine(other(primary)).boot();
+      await startServices(lab, other(primary));
+    });
+  });
+
+  test("both copies are equal in the end, and PostgreSQL finds its data sound", async () => {
+    onTestFailed(() => console.log(cluster.logs()));
+    const primary = await settled();
+    await judge.psql("CHECKPOINT");
+    // Nothing may write while two machines are compared.
+    await lab.machine(primary).mustExec(["pkill", "-STOP", "postgres"]);
+    for (const tree of TREES) {
+      const paths = [lab.machine("node1").path(tree), lab.machine("node2").path(tree)];
+      const cli = join(ROOT, "node-agent", "resync", "tree-digest-cli.ts");
+      await waitFor(
+        `${tree} to be equal on both nodes`,
+        async () => ((await run(NODE, [cli, ...paths])).code === 0 ? true : null),
+        20_000,
+      );
+      console.log((await must(NODE, [cli, ...paths])).trim());
+    }
+    await lab.machine(primary).mustExec(["pkill", "-CONT", "postgres"]);
+    await cluster.command({ kind: "stop" });
+    await lab.machine(primary).mustExec([
+      ...["sh", "-c"],
+      `setpriv --reuid=postgres --regid=postgres --init-groups \
+         $(ls -d /usr/lib/postgresql/*/bin | tail -n 1)/pg_checksums --check -D ${TREES[0]}/main`,
+    ]);
+  });
+});
