@@ -566,3 +566,46 @@ test("what a node publishes fits a heartbeat, also with a pair decision in it", 
   });
   expect(longest).toBeLessThanOrEqual(PEER_STATE_BYTES_MAX);
 });
+
+describe("found by random histories", () => {
+  test("a decision of the pair is made once, however long the peer's disk hangs", () => {
+    const w = new World();
+    w.startInSync();
+    w.cutWitness();
+    w.a.crash();
+    w.a.boot(false);
+    w.runFor(1900);
+    w.a.crashOs();
+    w.a.boot();
+    w.runFor(800);
+    w.b.data.isHung = true;
+    w.runFor(15_000);
+    expect(w.a.disk?.epoch ?? 0).toBeLessThanOrEqual(4);
+  });
+
+  test("a vote for the pair that came to nothing is outgrown once the witness is back", () => {
+    const w = new World();
+    w.startInSync();
+    w.cutPair();
+    w.replyLoss = 1;
+    w.runFor(9000);
+    w.heal();
+    w.runUntil("in sync", () => w.isInSync(), 30_000);
+  });
+
+  test("the primary's OS dies while its peer is joining: the complete peer goes first", () => {
+    const w = new World();
+    w.startInSync();
+    w.b.crash();
+    w.runUntil("alone", () => w.a.data.acksAlone);
+    w.b.boot(false);
+    w.runUntil("joining", () => w.a.disk?.joining === "b" && w.b.disk?.outdated === false);
+    w.cutWitness();
+    w.runFor(3000);
+    w.a.crashOs();
+    w.heal();
+    w.a.boot();
+    w.runUntil("in sync", () => w.isInSync(), 40_000);
+    expect(w.record?.primary).toBe("b");
+  });
+});

@@ -1,6 +1,6 @@
 import type { BootMs } from "../../shared/ids.ts";
 import type { PeerState } from "../peer-state.ts";
-import { heardPeer, isWilling, peerSilenceMs } from "./facts.ts";
+import { heardPeer, isWilling, isWitnessAway, pairFloor, peerSilenceMs } from "./facts.ts";
 import type { NodeState, Purpose } from "./state.ts";
 
 /**
@@ -75,6 +75,10 @@ function afterOwnEpoch(s: NodeState, nowMs: BootMs): Ambition {
     if (peer === null && nowMs < s.bootWaitUntilMs) return wait(bootWaitText(s));
     return promote(s, "the node it handed over to did not take over");
   }
+  if (pairFloor(s, nowMs) > s.disk.epoch) {
+    if (isWitnessAway(s, nowMs)) return wait(`deciding together with ${s.config.peer}`);
+    return promote(s, "a decision of the pair came to nothing: a newer epoch outgrows it");
+  }
   if (!s.disk.isUnclean) return { kind: "resume", reason: "this node was primary last" };
   return afterUncleanBoot(s, peer, nowMs);
 }
@@ -85,7 +89,8 @@ function afterUncleanBoot(s: NodeState, peer: PeerState | null, nowMs: BootMs): 
     if (nowMs < s.bootWaitUntilMs) return wait(bootWaitText(s));
     return promote(s, "this OS died and the peer cannot be reached: as if both had died");
   }
-  const isBetter = !peer.outdated && !peer.isUnclean && s.disk.inSync.includes(s.config.peer);
+  const isIn = s.disk.inSync.includes(s.config.peer) || s.disk.joining === s.config.peer;
+  const isBetter = isIn && !peer.outdated && !peer.isUnclean;
   if (isBetter && isWilling(peer) && !isOutOfPatience(s, nowMs)) {
     return wait(`this OS died: ${s.config.peer}, which did not, goes first`);
   }
@@ -96,6 +101,7 @@ function afterUncleanBoot(s: NodeState, peer: PeerState | null, nowMs: BootMs): 
 function afterPeersEpoch(s: NodeState, nowMs: BootMs): Ambition {
   const release = s.peer?.release ?? null;
   if (release !== null && release.epoch === s.disk.epoch && release.to === s.config.self) {
+    // Also after a death of this OS: before it released, the primary saw this disk synced.
     const purpose = { kind: "promote", release, isLastResort: false } as const;
     return { kind: "lead", purpose, reason: `${release.from} hands over` };
   }
@@ -124,6 +130,10 @@ function besidePeer(s: NodeState, peer: PeerState, nowMs: BootMs): Ambition {
   }
   if (peer.role !== "waiting" && peer.role !== "stopped") {
     return wait(`${s.config.peer} is primary`);
+  }
+  const isUnrecorded = peer.joining === s.config.self;
+  if (isUnrecorded && !isOutOfPatience(s, nowMs)) {
+    return wait(`waiting until ${s.config.peer} has it recorded that this copy is complete`);
   }
   const goesFirst = !peer.outdated && (!peer.isUnclean || s.disk.isUnclean);
   if (isWilling(peer) && goesFirst && !isOutOfPatience(s, nowMs)) {

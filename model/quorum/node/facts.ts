@@ -72,6 +72,13 @@ export const mustShrink = (s: NodeState, role: LeadingRole): boolean =>
   (s.disk.joining !== null || s.disk.inSync.includes(s.config.peer)) &&
   role.handover?.step !== "signing";
 
+/**
+ * The highest epoch that a vote for the pair binds one of the two nodes to. Such a vote that came
+ * to nothing is outgrown by a higher epoch only: whoever may lead asks the witness for one.
+ */
+export const pairFloor = (s: NodeState, nowMs: BootMs): Epoch =>
+  Math.max(s.disk.pairVote?.terms.epoch ?? 0, heardPeer(s, nowMs)?.pairVote?.terms.epoch ?? 0);
+
 /** All that was received is applied, and nothing more is taken. */
 export const isDrained = (s: NodeState): boolean =>
   s.shown?.isDraining === true && s.drainsPending === 0;

@@ -1,4 +1,5 @@
 import type { BootMs } from "../../shared/ids.ts";
+import { boundEpoch } from "../disk.ts";
 import type { PeerState } from "../peer-state.ts";
 import {
   hasLiveGrant,
@@ -6,7 +7,9 @@ import {
   isDrained,
   isPeerGrantFresh,
   isWilling,
+  isWitnessAway,
   mustShrink,
+  pairFloor,
   reachedPeer,
 } from "./facts.ts";
 import { stepHandover } from "./handover.ts";
@@ -28,7 +31,15 @@ import {
  */
 export function stepLeading(s: NodeState, nowMs: BootMs): NodeState {
   if (s.role.kind !== "leading") return s;
-  const steps = [takeStandingVote, stepFence, beginJoin, stepAsk, stepResync, beginHandover];
+  const steps = [
+    takeStandingVote,
+    outgrowPairVote,
+    stepFence,
+    beginJoin,
+    stepAsk,
+    stepResync,
+    beginHandover,
+  ];
   let now = s;
   for (const step of steps) {
     if (now.role.kind !== "leading") return now;
@@ -49,6 +60,18 @@ function takeStandingVote(s: NodeState, role: LeadingRole): NodeState {
   });
   const alone = withRole(voted, { ...role, ask: null, isPeerAttached: false, resync: null });
   return report(alone, "event", `${peer} promised not to take over: going on alone`);
+}
+
+/**
+ * A vote for the pair was cast that came to nothing, here or at the peer, and the witness is back:
+ * this primary asks it for an epoch above that vote, as nobody bound by it can act below.
+ */
+function outgrowPairVote(s: NodeState, _role: LeadingRole, nowMs: BootMs): NodeState {
+  const floor = pairFloor(s, nowMs);
+  const hasAsked = s.disk.asked > floor;
+  if (floor <= s.disk.epoch || hasAsked || isWitnessAway(s, nowMs)) return s;
+  if (s.disk.forced !== null) return s;
+  return patchDisk(s, { asked: Math.max(floor, boundEpoch(s.disk)) + 1 });
 }
 
 /** Fenced is a matter of now: it ends with the next live grant, or with patience. */

@@ -1,8 +1,8 @@
 import type { BootMs, Epoch, NodeId } from "../../shared/ids.ts";
 import type { NodeDisk } from "../disk.ts";
+import type { PairDecision } from "../pair.ts";
 import type { PeerState } from "../peer-state.ts";
 import type { WitnessRecord } from "../record.ts";
-import { heardPeer } from "./facts.ts";
 import { type NodeState, patch, patchDisk, report, withRole } from "./state.ts";
 
 /**
@@ -14,6 +14,8 @@ type News = {
   readonly historyId: string | null;
   readonly primary: NodeId | null;
   readonly inSync: readonly NodeId[];
+  /** What began that epoch, if it was the pair: the witness may have to be shown it. */
+  readonly pairDecision: PairDecision | null;
 };
 
 /** Takes what the peer published; `s.peer` already holds it. */
@@ -33,10 +35,12 @@ export function learnFromRecord(s: NodeState, record: WitnessRecord, nowMs: Boot
   if (record.primary === null || record.isRecovering) return s;
   const isOtherHistory =
     record.epoch === s.disk.epoch && record.epoch > 0 && record.historyId !== s.disk.historyId;
-  if (record.epoch > s.disk.epoch || isOtherHistory) return learnEpoch(s, record, nowMs);
+  if (record.epoch > s.disk.epoch || isOtherHistory) {
+    return learnEpoch(s, { ...record, pairDecision: null }, nowMs);
+  }
   if (record.epoch !== s.disk.epoch || record.primary !== s.config.peer) return s;
   // A secondary that has joined but is not recorded yet must not take an old record for news.
-  const isJoining = s.role.kind === "following" && heardPeer(s, nowMs)?.joining === s.config.self;
+  const isJoining = s.peer?.epoch === s.disk.epoch && s.peer.joining === s.config.self;
   if (record.inSync.includes(s.config.self) || isJoining || s.disk.outdated) return s;
   return patchDisk(s, { outdated: true, inSync: record.inSync });
 }
@@ -53,7 +57,7 @@ function learnEpoch(s: NodeState, news: News, nowMs: BootMs): NodeState {
     joining: null,
     asked: disk.asked > news.epoch ? disk.asked : 0,
     pairVote: (disk.pairVote?.terms.epoch ?? 0) > news.epoch ? disk.pairVote : null,
-    pairDecision: null,
+    pairDecision: news.pairDecision?.terms.epoch === news.epoch ? news.pairDecision : null,
     released: null,
     standingVote: null,
     forced: null,

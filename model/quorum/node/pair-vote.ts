@@ -1,12 +1,13 @@
 import type { BootMs, Epoch, NodeId } from "../../shared/ids.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
-import { boundEpoch } from "../disk.ts";
+import { boundEpoch, hasOpenVote } from "../disk.ts";
 import { areSameTerms, type PairDecision, type PairTerms, pairTermsText } from "../pair.ts";
 import type { PeerState } from "../peer-state.ts";
 import { isPeerGrantFresh, isWilling, isWitnessAway, reachedPeer } from "./facts.ts";
 import { peerStateOf } from "./peer-state-of.ts";
 import { becomeLeader } from "./promote.ts";
 import { type NodeState, patch, patchDisk, report, toWaiting, withRole } from "./state.ts";
+import { leaderToFollow } from "./wait.ts";
 
 /**
  * No primary, and the witness away: the two nodes together are a majority. Both compute the same
@@ -35,6 +36,8 @@ const clearPairing = (s: NodeState): NodeState =>
 function canPair(s: NodeState, peer: PeerState, nowMs: BootMs): boolean {
   if (!isWitnessAway(s, nowMs) || !peer.witnessIsAway || s.blocker !== null) return false;
   if (!s.disk.isStartWanted || (peer.role !== "waiting" && peer.role !== "fenced")) return false;
+  // A primary that this node can help needs no new epoch: one that was just chosen least of all.
+  if (leaderToFollow(s, nowMs) !== null) return false;
   switch (s.role.kind) {
     case "waiting":
     case "candidate":
@@ -42,7 +45,9 @@ function canPair(s: NodeState, peer: PeerState, nowMs: BootMs): boolean {
       return true;
     case "leading": {
       // A fenced primary whose peer can promise to it again needs no new epoch.
-      const isStuck = s.role.fencedSinceMs !== null && !isPeerGrantFresh(s, s.role.epoch, nowMs);
+      const isHelped = isPeerGrantFresh(s, s.role.epoch, nowMs) && !hasOpenVote(s.disk);
+      const fencedForMs = nowMs - (s.role.fencedSinceMs ?? nowMs);
+      const isStuck = fencedForMs >= s.config.timers.witnessAwayAfterMs && !isHelped;
       return isStuck && s.role.handover === null && !s.role.isPeerAttached;
     }
     default:
@@ -125,16 +130,10 @@ function decided(s: NodeState, decision: PairDecision, nowMs: BootMs): NodeState
   return toWaiting(following, nowMs);
 }
 
-/** A fenced primary that is chosen again thaws where it stood; its application never stopped. */
 function leadByPair(s: NodeState, decision: PairDecision, nowMs: BootMs): NodeState {
   const { epoch, inSync, historyId } = decision.terms;
-  const was = s.role;
-  const led = patchDisk(becomeLeader(s, { epoch, inSync, historyId }, nowMs), {
-    pairDecision: decision,
-  });
-  if (was.kind !== "leading" || led.role.kind !== "leading" || !was.hasServed) return led;
-  const fencedSinceMs = was.fencedSinceMs ?? nowMs;
-  return withRole(led, { ...led.role, hasServed: true, fencedSinceMs });
+  const led = becomeLeader(s, { epoch, inSync, historyId }, nowMs);
+  return patchDisk(led, { pairDecision: decision });
 }
 
 /**
@@ -174,5 +173,8 @@ function setOf(owner: PeerState, nodes: readonly PeerState[], top: Epoch): reado
     return owner.asked >= top ? [owner.nodeId] : [];
   }
   const isBehind = (id: NodeId) => nodes.some((n) => n.nodeId === id && n.epoch < top);
-  return owner.inSync.filter((id) => id === owner.nodeId || !isBehind(id));
+  // A node that was joining was complete when that was persisted, and nothing was acknowledged
+  // without it since: it counts, recorded or not.
+  const complete = [...owner.inSync, ...(owner.joining === null ? [] : [owner.joining])];
+  return complete.filter((id) => id === owner.nodeId || !isBehind(id));
 }

@@ -1,7 +1,7 @@
 import type { BootMs, Epoch, NodeId } from "../../shared/ids.ts";
 import { boundEpoch } from "../disk.ts";
 import { ambition } from "./ambition.ts";
-import { heardPeer, isWitnessAway } from "./facts.ts";
+import { heardPeer, isWitnessAway, pairFloor } from "./facts.ts";
 import {
   type LeadingRole,
   type NodeState,
@@ -32,7 +32,8 @@ export function stepCandidate(s: NodeState, nowMs: BootMs): NodeState {
     boundEpoch(s.disk) > s.disk.epoch && s.disk.asked === boundEpoch(s.disk)
       ? s.disk.asked
       : boundEpoch(s.disk) + 1;
-  const asked = patchDisk(patch(s, { attachedEpoch: null }), { asked: aboveAll(s, toEpoch) });
+  const above = Math.max(aboveAll(s, toEpoch), pairFloor(s, nowMs) + 1);
+  const asked = patchDisk(patch(s, { attachedEpoch: null }), { asked: above });
   return withRole(asked, { ...s.role, step: "asking", sinceMs: nowMs });
 }
 
@@ -99,11 +100,13 @@ export function becomeLeader(s: NodeState, e: NewEpoch, nowMs: BootMs): NodeStat
     forced: isSameEpoch ? s.disk.forced : null,
     previousPrimary: isSameEpoch ? s.disk.previousPrimary : s.disk.primary,
   });
+  // A fenced primary that is chosen again thaws where it stood: its application never stopped.
+  const was = s.role.kind === "leading" && s.role.hasServed ? s.role : null;
   const role: LeadingRole = {
     kind: "leading",
     epoch: e.epoch,
     isPeerAttached: false,
-    hasServed: false,
+    hasServed: was !== null,
     fencedSinceMs: nowMs,
     ask: null,
     resync: null,

@@ -1,4 +1,5 @@
 import type { BootMs } from "../../shared/ids.ts";
+import { hasOpenVote } from "../disk.ts";
 import type { PeerState } from "../peer-state.ts";
 import { ambition } from "./ambition.ts";
 import { hasLiveGrant, heardPeer, peerSilenceMs } from "./facts.ts";
@@ -49,6 +50,9 @@ function stepResuming(s: NodeState, nowMs: BootMs): NodeState {
 export function leaderToFollow(s: NodeState, nowMs: BootMs): PeerState | null {
   const peer = heardPeer(s, nowMs);
   if (peer === null || peer.epoch !== s.disk.epoch || peer.epoch === 0) return null;
+  // Bound to a higher epoch by a vote, it can never act under this one again; nor can we.
+  const isBound = (peer.pairVote?.terms.epoch ?? 0) > peer.epoch;
+  if (isBound || hasOpenVote(s.disk)) return null;
   if (peer.primary !== s.config.peer || peer.historyId !== s.disk.historyId) return null;
   const isLeading = peer.role === "leading" || peer.role === "fenced";
   return isLeading && s.disk.primary === s.config.peer ? peer : null;

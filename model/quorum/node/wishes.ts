@@ -1,6 +1,6 @@
 import type { BootMs, Epoch, NodeId } from "../../shared/ids.ts";
 import type { DiskReport } from "../disk.ts";
-import { diskReport } from "../disk.ts";
+import { diskReport, hasOpenVote } from "../disk.ts";
 import type { Release } from "../pair.ts";
 import { HOLDER_SHARE } from "../timers.ts";
 import { ambition } from "./ambition.ts";
@@ -49,9 +49,15 @@ export function wishOf(s: NodeState, nowMs: BootMs): Wish | null {
     case "candidate":
       return candidateWish(s) ?? readWish(s, nowMs, WAITING_READ_MS);
     case "waiting":
-      return withdrawWish(s) ?? resumeWish(s, nowMs) ?? readWish(s, nowMs, WAITING_READ_MS);
+      return (
+        withdrawWish(s) ??
+        adoptWish(s) ??
+        lateGrowWish(s, nowMs) ??
+        resumeWish(s, nowMs) ??
+        readWish(s, nowMs, WAITING_READ_MS)
+      );
     default:
-      return withdrawWish(s) ?? readWish(s, nowMs, s.config.timers.witnessCheckMs);
+      return withdrawWish(s) ?? adoptWish(s) ?? readWish(s, nowMs, s.config.timers.witnessCheckMs);
   }
 }
 
@@ -117,6 +123,13 @@ function leaderWish(s: NodeState, role: LeadingRole, nowMs: BootMs): Wish | null
     const { epoch, historyId, by, reason } = s.disk.forced;
     return { kind: "force", toEpoch: epoch, historyId, by, reason };
   }
+  if (hasOpenVote(s.disk)) {
+    // Nothing of this epoch is of use any more: either a higher one, or the pair decides.
+    if (s.disk.asked <= role.epoch) return null;
+    const toEpoch = s.disk.asked;
+    const plain = { release: null, isLastResort: false };
+    return { kind: "promote", fromEpoch: role.epoch, toEpoch, ...plain };
+  }
   if (canGrow(s, role, nowMs)) {
     // Sorted, so that the same wish always reads the same.
     return { kind: "grow", epoch: role.epoch, inSync: [self, peer].sort() };
@@ -127,8 +140,27 @@ function leaderWish(s: NodeState, role: LeadingRole, nowMs: BootMs): Wish | null
   if ((hasVote && isRecordedLarger) || needsWitnessGrant(s, role, nowMs)) {
     return { kind: "grant", epoch: role.epoch, inSync: [self] };
   }
-  const isBehind = known !== null && known.epoch < role.epoch;
-  return isBehind && s.disk.pairDecision !== null ? { kind: "adopt" } : null;
+  return adoptWish(s);
+}
+
+/**
+ * This OS died while the peer was joining. The peer is complete, and nothing was acknowledged
+ * without it: the witness must know before anybody is promoted.
+ */
+function lateGrowWish(s: NodeState, nowMs: BootMs): Wish | null {
+  const { self, peer } = s.config;
+  const state = heardPeer(s, nowMs);
+  const isLeft = s.disk.primary === self && s.disk.joining === peer && s.disk.isUnclean;
+  if (!isLeft || hasOpenVote(s.disk) || s.disk.released !== null) return null;
+  if (state === null || state.outdated || state.isUnclean) return null;
+  return { kind: "grow", epoch: s.disk.epoch, inSync: [self, peer].sort() };
+}
+
+/** The record is behind what the pair decided. */
+function adoptWish(s: NodeState): Wish | null {
+  const known = s.witness.record?.known ?? null;
+  const isBehind = known !== null && known.epoch < (s.disk.pairDecision?.terms.epoch ?? 0);
+  return isBehind ? { kind: "adopt" } : null;
 }
 
 /**

@@ -172,7 +172,8 @@ function promoted(s: NodeState, pending: PendingVote, yes: Granted, nowMs: BootM
     return patchDisk(patch(s, { witness }), { forced: null, standingVote: null });
   }
   // A vote for a still higher epoch was cast meanwhile: this yes came too late to act on.
-  if (s.role.kind !== "candidate" || s.disk.asked !== epoch) return s;
+  const isAsking = s.role.kind === "candidate" || s.role.kind === "leading";
+  if (!isAsking || s.disk.asked !== epoch) return s;
   if ((s.disk.pairVote?.terms.epoch ?? 0) > epoch) return s;
   const witness = { ...s.witness, grantUntilMs: grantEnd(pending, yes) };
   return becomeLeader(patch(s, { witness }), { epoch, historyId, inSync }, nowMs);
@@ -207,6 +208,7 @@ function grantRenewed(s: NodeState, pending: PendingVote, yes: Granted, nowMs: B
 }
 
 function grown(s: NodeState, inSync: readonly string[]): NodeState {
+  if (s.role.kind === "waiting") return patchDisk(s, { inSync, joining: null });
   if (s.role.kind !== "leading" || s.disk.joining === null) return s;
   const witness = { ...s.witness, grantUntilMs: null };
   const recorded = patchDisk(patch(s, { witness }), { inSync, joining: null });
@@ -226,6 +228,7 @@ function refused(s: NodeState, no: Refused, nowMs: BootMs): NodeState {
     const because = "the witness knows another primary than the forced one";
     return withRole(patchDisk(calm, { outdated: true }), { kind: "steppingDown", because });
   }
+  if (s.role.kind === "leading") return patchDisk(calm, { asked: 0 });
   if (s.role.kind !== "candidate" || s.role.step !== "asking") return calm;
   const isOut = no.refusal === "notInSync";
   const asked = patchDisk(calm, { asked: 0, outdated: s.disk.outdated || isOut });

@@ -218,12 +218,24 @@ export class SimData {
       } else if (this.#waiting.length > 0) {
         this.#flush(epoch);
       } else {
-        for (const data of [this, this.#node.peer.data]) {
-          for (const op of data.applied) data.#synced.add(op);
-        }
-        this.#node.tell({ kind: "peerFlushed" });
+        this.#syncPeer(this.#attachment);
       }
     });
+  }
+
+  /** The peer's own answer that this attachment is on its disk; lost with it. */
+  #syncPeer(attachment: number): void {
+    const { peer } = this.#node;
+    this.#carry(() => {
+      if (!peer.isAlive || peer.isFrozen || peer.data.#attachment !== attachment) return;
+      for (const op of peer.data.applied) peer.data.#synced.add(op);
+      peer.data.#carry(() => {
+        if (this.#attachment !== attachment) return;
+        for (const op of this.applied) this.#synced.add(op);
+        this.#node.tell({ kind: "peerFlushed" });
+      });
+    });
+    this.#world.after(1000, () => this.#node.tell({ kind: "flushFailed", cause: "no answer" }));
   }
 
   #canReach(): boolean {
