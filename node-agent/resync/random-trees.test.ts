@@ -4,6 +4,7 @@ import { DirtySet } from "#model/replication/dirty-set.ts";
 import type { RecordChannel } from "./resync.ts";
 import { Pair } from "./testing/pair.ts";
 import { RandomWriter } from "./testing/random-writer.ts";
+import { Writer } from "./testing/writer.ts";
 
 const pair = new Pair({ inMemory: true });
 afterAll(() => pair.close());
@@ -30,7 +31,7 @@ describe("a resync of random trees", () => {
           target: { ok: true, value: { filesChanged: 0, entriesRemoved: 0 } },
         });
       }),
-      { numRuns: 15 },
+      { numRuns: 6 },
     );
   });
 
@@ -46,7 +47,7 @@ describe("a resync of random trees", () => {
         expect(await pair.run()).toMatchObject({ target: { ok: true } });
         expect(pair.differences()).toEqual([]);
       }),
-      { numRuns: 10 },
+      { numRuns: 4 },
     );
   });
 
@@ -86,7 +87,27 @@ describe("a resync of random trees", () => {
         expect(outcome).toMatchObject({ source: { ok: true }, target: { ok: true } });
         expect(pair.differences()).toEqual([]);
       }),
-      { numRuns: 30 },
+      { numRuns: 12 },
     );
+  });
+
+  test("keeps up with an application that runs in a thread of its own", async () => {
+    for (const seed of [1, 2]) {
+      pair.empty();
+      const before = new RandomWriter(pair.source, seed);
+      before.steps(150);
+      before.close();
+      const writer = new Writer(pair.source, seed + 1000, 5_000);
+      try {
+        await writer.started();
+        const outcome = await pair.run({ core: writer.core, bandwidthBytesPerSecond: 30_000_000 });
+        expect(writer.stepsDone).toBeGreaterThan(10);
+        expect(outcome).toMatchObject({ source: { ok: true }, target: { ok: true } });
+        // The application stays paused where the live stream would have taken over.
+        expect(pair.differences()).toEqual([]);
+      } finally {
+        await writer.close();
+      }
+    }
   });
 });
