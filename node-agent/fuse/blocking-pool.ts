@@ -1,7 +1,7 @@
 /**
  * A few threads for calls that may wait for a disk, so that the data thread never does.
  *
- * Nothing of it passes through an event loop: a job is three words in shared memory and a
+ * Nothing of it passes through an event loop: a job is a few words in shared memory and a
  * `notify`, and its end is announced through an eventfd that the data thread polls along with
  * everything else. Each thread has a ring of its own (one writer, one reader, so no locks); a job
  * goes to the least busy one.
@@ -11,14 +11,18 @@ import { close, read } from "../adapters/linux/file.ts";
 import { eventfd } from "../adapters/linux/poll.ts";
 import {
   BLOCKING_KINDS,
+  JOB,
   JOBS_MAX,
+  READ,
+  READ_BYTES_MAX,
+  READS_MAX,
   RING,
   RING_WORDS,
   type RingOffer,
   STOP,
   slotOf,
 } from "./blocking-ring.ts";
-import type { BlockingCalls, BlockingKind } from "./ports.ts";
+import type { BlockingKind, BlockingRead, BlockingReads } from "./ports.ts";
 
 export type BlockingPoolOptions = {
   /** @default 4 */
@@ -29,7 +33,6 @@ type Done = (result: number) => void;
 
 type Lane = {
   readonly words: Int32Array;
-  readonly worker: Worker;
   /** Of the jobs submitted and not yet seen to have ended, oldest first. */
   readonly waiting: Done[];
   submitted: number;
@@ -38,17 +41,20 @@ type Lane = {
 
 const THREADS = 4;
 const STOP_TIMEOUT_MS = 5000;
+const TWO_32 = 2 ** 32;
 
-export class BlockingPool implements BlockingCalls {
+export class BlockingPool implements BlockingReads {
   /** To poll for POLLIN; then call `handleReadable`. */
   readonly descriptor: number;
   readonly #lanes: readonly Lane[];
   readonly #counter = new Uint8Array(8);
+  readonly #pages = new Uint8Array(new SharedArrayBuffer(READS_MAX * READ_BYTES_MAX));
+  readonly #freePages = Array.from({ length: READS_MAX }, (_, page) => page);
 
   constructor(options: BlockingPoolOptions = {}) {
     this.descriptor = eventfd();
     const count = options.threads ?? THREADS;
-    this.#lanes = Array.from({ length: count }, () => startLane(this.descriptor));
+    this.#lanes = Array.from({ length: count }, () => startLane(this.descriptor, this.#pages));
   }
 
   /** Jobs under way. */
@@ -58,9 +64,27 @@ export class BlockingPool implements BlockingCalls {
 
   submit(kind: BlockingKind, fd: number, done: Done): boolean {
     const lane = this.#leastBusy();
-    if (lane === null || lane.waiting.length >= JOBS_MAX) return false;
+    if (lane === null) return false;
     lane.waiting.push(done);
     push(lane, BLOCKING_KINDS.indexOf(kind), fd);
+    return true;
+  }
+
+  read(o: BlockingRead, done: (result: number, data: Uint8Array) => void): boolean {
+    const lane = this.#leastBusy();
+    const page = lane === null || o.length > READ_BYTES_MAX ? undefined : this.#freePages.pop();
+    if (lane === null || page === undefined) return false;
+    lane.waiting.push((result) => {
+      const start = page * READ_BYTES_MAX;
+      done(result, this.#pages.subarray(start, start + Math.max(0, result)));
+      this.#freePages.push(page);
+    });
+    const slot = slotOf(lane.submitted);
+    lane.words[slot + JOB.page] = page;
+    lane.words[slot + JOB.offsetLow] = o.offsetBytes % TWO_32;
+    lane.words[slot + JOB.offsetHigh] = Math.trunc(o.offsetBytes / TWO_32);
+    lane.words[slot + JOB.length] = o.length;
+    push(lane, READ, o.fd);
     return true;
   }
 
@@ -70,7 +94,7 @@ export class BlockingPool implements BlockingCalls {
     for (const lane of this.#lanes) {
       const ended = Atomics.load(lane.words, RING.ended);
       while (lane.seen !== ended) {
-        const result = lane.words[slotOf(lane.seen) + 2] ?? 0;
+        const result = lane.words[slotOf(lane.seen) + JOB.result] ?? 0;
         lane.seen = (lane.seen + 1) | 0;
         lane.waiting.shift()?.(result);
       }
@@ -87,30 +111,31 @@ export class BlockingPool implements BlockingCalls {
     if (!outcomes.includes("timed-out")) close(this.descriptor);
   }
 
+  /** Null when even that one can take no more. */
   #leastBusy(): Lane | null {
     let best: Lane | null = null;
     for (const lane of this.#lanes) {
       if (best === null || lane.waiting.length < best.waiting.length) best = lane;
     }
-    return best;
+    return best === null || best.waiting.length >= JOBS_MAX ? null : best;
   }
 }
 
 function push(lane: Lane, kind: number, fd: number): void {
   const slot = slotOf(lane.submitted);
-  lane.words[slot] = kind;
-  lane.words[slot + 1] = fd;
+  lane.words[slot + JOB.kind] = kind;
+  lane.words[slot + JOB.fd] = fd;
   lane.submitted = (lane.submitted + 1) | 0;
   Atomics.store(lane.words, RING.submitted, lane.submitted);
   Atomics.notify(lane.words, RING.submitted);
 }
 
-function startLane(descriptor: number): Lane {
+function startLane(descriptor: number, pages: Uint8Array): Lane {
   const words = new Int32Array(new SharedArrayBuffer(RING_WORDS * 4));
-  const offer: RingOffer = { words, descriptor };
+  const offer: RingOffer = { words, pages, descriptor };
   const worker = new Worker(new URL("./blocking-thread.ts", import.meta.url), {
     workerData: offer,
   });
   worker.unref();
-  return { words, worker, waiting: [], submitted: 0, seen: 0 };
+  return { words, waiting: [], submitted: 0, seen: 0 };
 }

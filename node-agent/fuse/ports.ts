@@ -35,6 +35,21 @@ export interface BlockingCalls {
   submit(kind: BlockingKind, fd: number, done: (result: number) => void): boolean;
 }
 
+/** The same, and reading from a disk. */
+export interface BlockingReads extends BlockingCalls {
+  /**
+   * pread(2); `done` gets bytes read or -errno, and the bytes, which are only valid during it.
+   * False: too many reads are under way, and nothing was taken.
+   */
+  read(o: BlockingRead, done: (result: number, data: Uint8Array) => void): boolean;
+}
+
+export type BlockingRead = {
+  readonly fd: number;
+  readonly offsetBytes: number;
+  readonly length: number;
+};
+
 export type BlockingKind = "fsync" | "fdatasync" | "syncfs" | "close";
 
 export type Role = "primary" | "secondary";
@@ -64,7 +79,7 @@ export type FuseServerOptions = {
   readonly ids: FileIdAllocator;
   readonly sink: OperationSink;
   readonly gate: ReplyGate;
-  readonly blocking: BlockingCalls;
+  readonly blocking: BlockingReads;
   readonly onFault: (fault: FuseFault) => void;
   /** Descriptors kept for files that the kernel knows but nobody has open. @default 8192 */
   readonly descriptorsMax?: number;

@@ -8,14 +8,14 @@
 import { ERRNO } from "../adapters/linux/errno.ts";
 import { write } from "../adapters/linux/file.ts";
 import type { ReplyGate, Role } from "./ports.ts";
-import { OUT_HEADER_BYTES } from "./protocol/opcodes.ts";
+import { DATA_BYTES_MAX, OUT_HEADER_BYTES } from "./protocol/opcodes.ts";
 import { Reply, type Request } from "./protocol/request.ts";
 
 /** A reply that cannot be given yet. */
 export class Deferred {
   readonly uniqueLow: number;
   readonly uniqueHigh: number;
-  readonly payload: Uint8Array;
+  payload: Uint8Array;
 
   constructor(uniqueLow: number, uniqueHigh: number, payload: Uint8Array) {
     this.uniqueLow = uniqueLow;
@@ -33,6 +33,8 @@ export class Replies {
   readonly #request: Request;
   readonly #reply: Reply;
   readonly #small = new Reply(SMALL_BYTES_MAX);
+  /** Not the request's own reply buffer: that one may be half filled while another completes. */
+  #large: Reply | null = null;
   readonly #pending = new Set<Deferred>();
   role: Role = "secondary";
 
@@ -75,6 +77,11 @@ export class Replies {
     return deferred;
   }
 
+  /** Takes a deferral back: the request is answered in the ordinary way after all. */
+  drop(deferred: Deferred): void {
+    this.#pending.delete(deferred);
+  }
+
   /** Gives a deferred reply, or `error` (-errno) in its place. A second call does nothing. */
   complete(deferred: Deferred, error: number): void {
     if (!this.#pending.has(deferred)) return;
@@ -84,6 +91,13 @@ export class Replies {
     }
     this.#pending.delete(deferred);
     this.#writeDeferred(deferred, error);
+  }
+
+  /** Gives a deferred reply with these bytes, which are copied if it must wait on. */
+  completeWith(deferred: Deferred, data: Uint8Array): void {
+    if (!this.#pending.has(deferred)) return;
+    deferred.payload = this.#mayReply() ? data : data.slice();
+    this.complete(deferred, 0);
   }
 
   failAll(error: number): void {
@@ -108,9 +122,9 @@ export class Replies {
       this.#small.payload(0, payload.length).set(payload);
       this.#write(this.#small.seal(uniqueLow, uniqueHigh, 0, payload.length));
     } else {
-      const large = new Reply(payload.length);
-      large.payload(0, payload.length).set(payload);
-      this.#write(large.seal(uniqueLow, uniqueHigh, 0, payload.length));
+      this.#large ??= new Reply(DATA_BYTES_MAX);
+      this.#large.payload(0, payload.length).set(payload);
+      this.#write(this.#large.seal(uniqueLow, uniqueHigh, 0, payload.length));
     }
   }
 

@@ -11,6 +11,8 @@
  * 3. Submit the operation with the facts as they came to be. It is in the stream now.
  * 4. Answer when the sink says that everybody who must have it has it.
  */
+
+import { CachedReader } from "../adapters/linux/cached-reader.ts";
 import { ERRNO } from "../adapters/linux/errno.ts";
 import { close, fdatasync, fsync } from "../adapters/linux/file.ts";
 import { Stat } from "../adapters/linux/stat.ts";
@@ -18,11 +20,11 @@ import type { FileId, Operation, OperationSink } from "../replication/operation.
 import { Bindings, type BoundId } from "./bindings.ts";
 import { Caller } from "./caller.ts";
 import { ChangedTimes } from "./changed-times.ts";
-import { HandleTable } from "./handle-table.ts";
+import { type Handle, HandleTable } from "./handle-table.ts";
 import { InodeTable, type Node, openPath } from "./inode-table.ts";
 import { MutationReports } from "./mutation-reports.ts";
 import { joinPath, PathFinder } from "./paths.ts";
-import type { BlockingCalls, FuseServerOptions, Role } from "./ports.ts";
+import type { BlockingReads, FuseServerOptions, Role } from "./ports.ts";
 import type { Validity } from "./protocol/attributes.ts";
 import { type Agreement, mustAlwaysStripPrivileges } from "./protocol/negotiation.ts";
 import { DATA_BYTES_MAX, FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE } from "./protocol/opcodes.ts";
@@ -55,7 +57,8 @@ export class TreeContext {
   readonly reports: MutationReports;
   readonly replies: Replies;
   readonly caller: Caller;
-  readonly blocking: BlockingCalls;
+  readonly blocking: BlockingReads;
+  readonly memory = new CachedReader(this.reply.payload(0, DATA_BYTES_MAX));
   agreement: Agreement | null = null;
   isWindowFull = false;
   readonly #sink: OperationSink;
@@ -167,8 +170,7 @@ export class TreeContext {
     if (o.id > 0) this.#sink.submit({ kind: "fsync", id: o.id, dataOnly: o.dataOnly }, finish);
     handle.busy += 1;
     const local = (result: number) => {
-      handle.busy -= 1;
-      if (handle.isReleased && handle.busy === 0) close(handle.fd);
+      this.releaseHandle(handle);
       error = result;
       finish();
     };
@@ -177,6 +179,12 @@ export class TreeContext {
       local(o.dataOnly ? fdatasync(handle.fd) : fsync(handle.fd));
     }
     return LATER;
+  }
+
+  /** A call on another thread that used `handle` has ended. */
+  releaseHandle(handle: Handle): void {
+    handle.busy -= 1;
+    if (handle.isReleased && handle.busy === 0) close(handle.fd);
   }
 
   /** What must not happen did: the application sees EIO, and the owner hears of it. */

@@ -7,6 +7,7 @@ import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout } from "node:timers/promises";
 import type { ServeCommand, ServeOptions, ServeReport } from "./serve-options.ts";
 
 const STEP_MS_MAX = 20_000;
@@ -39,6 +40,8 @@ export class ServedDirectory {
   readonly #process: ChildProcessWithoutNullStreams;
   readonly #lines: string[] = [];
   readonly #waiting: ((line: string) => void)[] = [];
+  /** How it ended, once its output has been read. */
+  readonly #ended: Promise<string>;
   #stderr = "";
 
   private constructor(options: ServeOptions) {
@@ -46,6 +49,9 @@ export class ServedDirectory {
     this.#process = spawn(process.execPath, [SERVE, JSON.stringify(options)]);
     this.#process.stderr.on("data", (text: Buffer) => {
       this.#stderr += text.toString();
+    });
+    this.#ended = new Promise((resolve) => {
+      this.#process.once("close", (code, signal) => resolve(`${signal ?? code}`));
     });
     createInterface({ input: this.#process.stdout }).on("line", (line) => {
       const next = this.#waiting.shift();
@@ -74,14 +80,16 @@ export class ServedDirectory {
 
   async tell(command: ServeCommand): Promise<ServeReport> {
     this.#process.stdin.write(`${JSON.stringify(command)}\n`);
-    return JSON.parse(await this.#line());
+    const line = await this.#line();
+    if (!line.startsWith("{")) throw new Error(line);
+    return JSON.parse(line);
   }
 
   /** Unmounts in order, and ends the process. */
   async stop(): Promise<void> {
     try {
       execFileSync("umount", [this.path], { timeout: STEP_MS_MAX, stdio: "pipe" });
-      await this.#line();
+      await this.#ended;
     } finally {
       this.kill();
     }
@@ -97,19 +105,16 @@ export class ServedDirectory {
     }
   }
 
+  /** The next line; fails when the server ends instead, or says nothing. */
   #line(): Promise<string> {
     const line = this.#lines.shift();
     if (line !== undefined) return Promise.resolve(line);
-    return new Promise((resolve, reject) => {
-      const fail = (why: string) => () => reject(new Error(`${why}. ${this.#stderr}`));
-      const timer = setTimeout(fail("no answer from the server"), STEP_MS_MAX);
-      const ended = fail("the server ended");
-      this.#process.once("exit", ended);
-      this.#waiting.push((text) => {
-        clearTimeout(timer);
-        this.#process.off("exit", ended);
-        resolve(text);
-      });
-    });
+    const said = new Promise<string>((resolve) => this.#waiting.push(resolve));
+    const ended = this.#ended.then((how) => `the server ended (${how}). ${this.#stderr}`);
+    const silent = new AbortController();
+    const silence = setTimeout(STEP_MS_MAX, "no answer from the server", {
+      signal: silent.signal,
+    }).catch(() => "");
+    return Promise.race([said, ended, silence]).finally(() => silent.abort());
   }
 }

@@ -16,8 +16,9 @@ import {
 import type { FileId } from "../../replication/operation.ts";
 import type { Handle } from "../handle-table.ts";
 import type { Node } from "../inode-table.ts";
+import type { BlockingRead } from "../ports.ts";
 import { FSYNC_DATA_ONLY, WRITE_KILL_SUIDGID } from "../protocol/opcodes.ts";
-import type { Handler, TreeContext } from "../tree-context.ts";
+import { type Handler, LATER, type TreeContext } from "../tree-context.ts";
 import { stripPrivileges } from "./attributes.ts";
 
 const WRITE_DATA_AT = 80;
@@ -25,13 +26,36 @@ const WRITE_OUT_BYTES = 8;
 /** One request copies no more, so that it does not keep others waiting; callers go on by themselves. */
 const COPIED_BYTES_MAX = 4 * 1024 * 1024;
 
+/**
+ * What is in memory is answered at once; what must come from the disk is read on another thread,
+ * since everybody else would wait for that disk too.
+ */
 export const read: Handler = (tree) => {
   const { request } = tree;
   const handle = tree.handles.get(request.u64(40));
   if (handle === undefined) return -ERRNO.EBADF;
   const length = Math.min(request.u32(56), tree.dataBytesMax);
-  return pread(handle.fd, tree.reply.payload(0, length), length, request.u64(48));
+  const offsetBytes = request.u64(48);
+  const { fd } = handle;
+  const found = tree.memory.read(fd, offsetBytes, length);
+  return found === -ERRNO.EAGAIN ? readFromDisk(tree, handle, { fd, offsetBytes, length }) : found;
 };
+
+function readFromDisk(tree: TreeContext, handle: Handle, o: BlockingRead): number {
+  const deferred = tree.replies.defer(0);
+  const isTaken = tree.blocking.read(o, (result, data) => {
+    tree.releaseHandle(handle);
+    if (result < 0) tree.replies.complete(deferred, result);
+    else tree.replies.completeWith(deferred, data);
+  });
+  if (isTaken) {
+    handle.busy += 1;
+    return LATER;
+  }
+  // Too many wait for the disk already.
+  tree.replies.drop(deferred);
+  return pread(o.fd, tree.reply.payload(0, o.length), o.length, o.offsetBytes);
+}
 
 export const write: Handler = (tree, node) => {
   const { request } = tree;
