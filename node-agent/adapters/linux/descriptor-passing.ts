@@ -6,7 +6,9 @@ import { ERRNO } from "./errno.ts";
 import { addressOf, systemCall } from "./library.ts";
 
 const AF_UNIX = 1;
-const SOCK_STREAM_CLOEXEC = 1 | 0o2000000;
+const SOCK_STREAM = 1;
+const SOCK_SEQPACKET = 5;
+const SOCK_CLOEXEC = 0o2000000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
@@ -21,10 +23,13 @@ const recvmsgCall = systemCall<[fd: number, message: Uint8Array, flags: number]>
   "long recvmsg(int, void *, int)",
 );
 
-/** Both ends of a unix stream socket, close-on-exec; `error` is 0 or -errno. */
-export function socketPair(): { readonly ends: readonly [number, number]; readonly error: number } {
+export type SocketPair = { readonly ends: readonly [number, number]; readonly error: number };
+
+/** Both ends of a unix socket, close-on-exec; `packets` keeps each write apart. 0 or -errno. */
+export function socketPair(o: { readonly packets: boolean } = { packets: false }): SocketPair {
   const ends = new Int32Array(2);
-  const error = socketpairCall(AF_UNIX, SOCK_STREAM_CLOEXEC, 0, new Uint8Array(ends.buffer));
+  const type = (o.packets ? SOCK_SEQPACKET : SOCK_STREAM) | SOCK_CLOEXEC;
+  const error = socketpairCall(AF_UNIX, type, 0, new Uint8Array(ends.buffer));
   return { ends: [ends[0] ?? -1, ends[1] ?? -1], error };
 }
 
