@@ -11,6 +11,8 @@ import { CommandRequest, type CommandResult } from "#model/contract/commands.ts"
 import { ModuleName } from "#model/contract/common.ts";
 import type { NodeReport } from "#model/contract/report.ts";
 import type { ClusterId, ModuleId, NodeId } from "#model/shared/ids.ts";
+import type { VerbAnswer, VerbRequest } from "./modules/safekit-verbs.ts";
+import { VerbRequestSchema } from "./modules/verb-schema.ts";
 
 export type LocalApiOptions = {
   readonly stateDirectory: string;
@@ -18,10 +20,14 @@ export type LocalApiOptions = {
   readonly nodeId: NodeId;
   report(): Promise<NodeReport>;
   command(moduleId: ModuleId, request: CommandRequest): Promise<Omit<CommandResult, "id">>;
+  /** A verb of a module's script; null: no such module here. */
+  verb(request: VerbRequest): VerbAnswer | null;
 };
 
 const SOCKET_NAME = "agent.sock";
 const BODY_BYTES_MAX = 64 * 1024;
+/** See `verbPath` in modules/safekit-verbs.ts. */
+const VERB = /^\/v1\/local\/modules\/[^/]+\/verbs$/;
 const COMMAND = /^\/v1\/modules\/([^/]+)\/commands$/;
 
 /** Opens the socket; what an agent that died left in its place is removed. */
@@ -50,6 +56,10 @@ async function answer(
     send(response, 200, { clusterId, nodeId, report: await options.report() });
     return;
   }
+  if (request.method === "POST" && VERB.test(path)) {
+    await answerVerb(options, request, response);
+    return;
+  }
   const moduleId = ModuleName.safeParse(decodeURIComponent(COMMAND.exec(path)?.[1] ?? ""));
   if (request.method !== "POST" || !moduleId.success) {
     refuse(response, 404, "notFound", "GET /v1/status or POST /v1/modules/NAME/commands");
@@ -62,6 +72,17 @@ async function answer(
   }
   const result = await options.command(moduleId.data, body.data);
   send(response, 200, { id: `local-${randomUUID()}`, ...result });
+}
+
+async function answerVerb(
+  options: LocalApiOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const body = VerbRequestSchema.safeParse(parse(await readBody(request)));
+  const answered = body.success ? options.verb(body.data) : null;
+  if (answered === null) refuse(response, 404, "notFound", "no such module or verb on this node");
+  else send(response, 200, answered);
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

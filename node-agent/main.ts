@@ -21,6 +21,7 @@ import { openLocalApi } from "./local-api.ts";
 import type { NodeClock } from "./mirror/clock.ts";
 import type { MirrorPortsBase } from "./mirror/open-mirror.ts";
 import type { Witness } from "./mirror/witness.ts";
+import { writeCommandDirectory } from "./modules/command-directory.ts";
 import { startHeartbeats } from "./peer/start-heartbeats.ts";
 import { startLink } from "./peer/tls-link.ts";
 import { Peering } from "./peering.ts";
@@ -31,6 +32,8 @@ import { type AgentSettings, REPLICATION_PORTS_MAX, readSettings } from "./setti
 
 const BOOT_ID = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 const VERSION = "0.1.0";
+/** Folder of the state directory that modules' scripts find first on their PATH. */
+const COMMANDS = "commands";
 const clock: NodeClock = { bootMs, unixMs: () => Date.now() };
 
 /** One line on standard error: severity, what, text. Never a secret. */
@@ -150,7 +153,7 @@ function mirrorPorts(
     incarnation: made.instanceId,
     stateDirectory: settings.stateDirectory,
     productDirectory: join(import.meta.dirname, ".."),
-    commandsDirectory: join(import.meta.dirname, "modules", "commands"),
+    commandsDirectory: join(settings.stateDirectory, COMMANDS),
     sparedProcessIds: [process.pid, process.ppid],
     replicationListen: {
       host,
@@ -186,6 +189,12 @@ async function main(): Promise<void> {
     process.stderr.write(`${text}\n`);
     process.exit(2);
   }
+  writeCommandDirectory(
+    join(stateDirectory, COMMANDS),
+    process.execPath,
+    join(import.meta.dirname, "modules", "safekit-command.ts"),
+    join(stateDirectory, "agent.sock"),
+  );
   const instanceId = randomBytes(8).toString("hex");
   const client = new ControlPlaneClient(identity.value, {
     nowMs: clock.unixMs,
@@ -214,6 +223,7 @@ async function run(agent: Agent, { settings, identity, stopping }: Made): Promis
     nodeId: identity.nodeId,
     report: () => agent.report(),
     command: (moduleId, request) => agent.command(moduleId, request, "local"),
+    verb: (request) => agent.mirrors.get(request.moduleId)?.verb(request) ?? null,
   });
   if (settings.probe !== null) {
     const probe = await startProbe({

@@ -5,13 +5,23 @@
  * the next line runs.
  */
 import { createHash } from "node:crypto";
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 
 export function writeFileDurably(path: string, content: string | Uint8Array, mode = 0o600): void {
   const beside = `${path}.new`;
   const descriptor = openSync(beside, "w", mode);
   try {
+    // The mode of open(2) is narrowed by the umask, and an old file keeps its own.
+    fchmodSync(descriptor, mode);
     const bytes = typeof content === "string" ? Buffer.from(content) : content;
     let written = 0;
     while (written < bytes.length) written += writeSync(descriptor, bytes, written);

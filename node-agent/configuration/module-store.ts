@@ -10,7 +10,7 @@
  * the old one or the new one. What an archive holds is judged in model/archive, before anything
  * here is written.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as z from "zod/mini";
 import { formatModuleError, type LoadedModule, loadModule } from "#model/archive/load-module.ts";
@@ -77,14 +77,7 @@ export class ModuleStore {
     const { id, version, sha256 } = reference;
     const folder = this.folder(id);
     const unpacked = join(folder, String(version));
-    rmSync(unpacked, { recursive: true, force: true });
-    for (const file of loaded.value.files) {
-      const path = join(unpacked, file.path);
-      mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
-      writeFileSync(path, file.bytes, { mode: file.mode });
-    }
-    mkdirSync(unpacked, { recursive: true });
-    syncDirectory(unpacked);
+    unpack(loaded.value, unpacked);
     writeFileDurably(join(folder, `${version}.safe`), archive);
     const record = JSON.stringify({ format: 1, version, sha256 });
     writeFileDurably(join(folder, "installed.json"), record);
@@ -108,7 +101,10 @@ export class ModuleStore {
       const loaded = await this.#load(readFileSync(join(folder, `${version}.safe`)));
       if (!loaded.ok) return err(`${moduleId}: ${loaded.error}`);
       if (loaded.value.sha256 !== sha256) return err(`${moduleId}: its archive was changed`);
-      return ok(installed(moduleId, version, join(folder, String(version)), loaded.value));
+      const unpacked = join(folder, String(version));
+      // What runs is what the archive holds, whatever happened to this disk meanwhile.
+      if (!isUnpacked(loaded.value, unpacked)) unpack(loaded.value, unpacked);
+      return ok(installed(moduleId, version, unpacked, loaded.value));
     } catch (error) {
       return err(`${moduleId}: ${error instanceof Error ? error.message : String(error)}`);
     }
@@ -126,6 +122,28 @@ export class ModuleStore {
       if (isOfVersion && !isKept) rmSync(join(folder, name), { recursive: true, force: true });
     }
   }
+}
+
+/** Writes and flushes every file: a script that a power cut left empty would "start" nothing. */
+function unpack({ files }: LoadedModule, folder: string): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  const folders = new Set([folder, dirname(folder)]);
+  for (const file of files) {
+    const path = join(folder, file.path);
+    mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    writeFileDurably(path, file.bytes, file.mode);
+    folders.add(dirname(path));
+  }
+  for (const one of folders) syncDirectory(one);
+}
+
+function isUnpacked({ files }: LoadedModule, folder: string): boolean {
+  return files.every(({ path, bytes, mode }) => {
+    const file = join(folder, path);
+    if (!existsSync(file) || (statSync(file).mode & 0o777) !== mode) return false;
+    return readFileSync(file).equals(bytes);
+  });
 }
 
 const installed = (

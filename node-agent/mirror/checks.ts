@@ -8,7 +8,9 @@ import type { Resources } from "#model/checking/resources.ts";
 import { type CheckRule, handleTimeMsOf, rulesOf } from "#model/checking/rules.ts";
 import type { ResourceFacts } from "#model/contract/report.ts";
 import type { ModuleConfig } from "#model/module/config.ts";
+import type { ResourceState } from "#model/module/failover/rule.ts";
 import type { ModuleId, UnixMs } from "#model/shared/ids.ts";
+import { type CountedAction, countAction, type LoopLimits } from "#model/states/actions.ts";
 import type { ModuleState } from "#model/states/lifecycle.ts";
 import type { CheckResult } from "../checkers/checker.ts";
 import { CheckerSet } from "../checkers/checker-set.ts";
@@ -92,6 +94,35 @@ export class Checks {
     this.#record = { ...this.#record, loop: null };
   }
 
+  /** A resource as rules see it now. */
+  value(name: string): ResourceState {
+    return this.#known.get(name)?.result.status ?? "init";
+  }
+
+  /** A module's own program says what it found. */
+  set(name: string, result: CheckResult): void {
+    this.#onResult(name, result);
+  }
+
+  setClass(name: string, isEnabled: boolean): void {
+    this.#set.setClass(name, isEnabled);
+  }
+
+  /** Counts an automatic action that a script takes by itself. */
+  count(action: "restart" | "stopstart" | "wait", cause: string): CountedAction {
+    const nowMs = this.#options.nowUnixMs();
+    const counted = countAction(this.#record.loop, action, cause, this.#limits(), nowMs);
+    this.#record = { ...this.#record, loop: counted.counter };
+    return counted;
+  }
+
+  /** Would the next automatic action stop the module? */
+  get isLoopLimitReached(): boolean {
+    const nowMs = this.#options.nowUnixMs();
+    const { isLimitPassed } = countAction(this.#record.loop, "restart", "", this.#limits(), nowMs);
+    return isLimitPassed;
+  }
+
   /** A wait rule's resource has no result yet. */
   get awaitsFirstResults(): boolean {
     return this.#awaitsFirstResults;
@@ -114,6 +145,11 @@ export class Checks {
   close(): void {
     clearInterval(this.#timer);
     this.#set.stop();
+  }
+
+  #limits(): LoopLimits {
+    const { maxLoop, loopIntervalMs } = this.#options.config.service;
+    return { actionsMax: maxLoop, intervalMs: loopIntervalMs };
   }
 
   #onResult(resource: string, result: CheckResult | null): void {
@@ -144,7 +180,7 @@ export class Checks {
       {
         rules: this.#rules,
         handleTimeMs: handleTimeMsOf(config),
-        limits: { actionsMax: config.service.maxLoop, intervalMs: config.service.loopIntervalMs },
+        limits: this.#limits(),
         state: this.#state,
         resources: { local, remote: null },
       },

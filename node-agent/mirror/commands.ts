@@ -60,7 +60,9 @@ async function start(
 async function stop(mirror: HostedMirror, limitMs: number): Promise<Outcome> {
   const { module } = mirror;
   module.command({ kind: "stop" });
-  const isStopped = await mirror.until(() => module.service.state === "STOP", limitMs);
+  // Only when nothing is mounted any more are the directories the user's own again.
+  const isAtRest = () => module.service.state === "STOP" && module.data.isClosed;
+  const isStopped = await mirror.until(isAtRest, limitMs);
   return isStopped ? done("stopped") : failed(`not stopped in time: ${module.why}`);
 }
 

@@ -49,6 +49,7 @@ export class DataPlane {
   #mode: { readonly epoch: Epoch; readonly role: "primary" | "secondary" } | null = null;
   #queue: Promise<void> = Promise.resolve();
   #askedAttachment: string | null = null;
+  #closing = 0;
 
   constructor(options: DataPlaneOptions) {
     this.#options = options;
@@ -65,6 +66,11 @@ export class DataPlane {
 
   get isOpen(): boolean {
     return this.#engine !== null;
+  }
+
+  /** Nothing is mounted, and nothing is being unmounted. */
+  get isClosed(): boolean {
+    return this.#engine === null && this.#closing === 0;
   }
 
   get engine(): ReplicationEngine | null {
@@ -209,7 +215,9 @@ export class DataPlane {
     this.#mode = null;
     this.#askedAttachment = null;
     this.#options.cell.serve(null);
+    this.#closing += 1;
     await engine?.close({ lazy });
+    this.#closing -= 1;
   }
 
   #dropSession(id: string): void {

@@ -5,11 +5,14 @@ import { ok, type Result } from "#model/shared/result.ts";
 import { isServing } from "#model/states/lifecycle.ts";
 import type { InstalledModule } from "../configuration/module-store.ts";
 import type { Containment } from "../modules/containment.ts";
+import { runVerb } from "../modules/run-verb.ts";
+import type { VerbAnswer, VerbRequest } from "../modules/safekit-verbs.ts";
 import type { Peering } from "../peering.ts";
 import type { EngineEvent, ResyncProgress } from "../replication/engine.ts";
 import type { MirrorModule, ModuleHappening } from "./mirror-module.ts";
 import { moduleReport } from "./module-report.ts";
 import { type MirrorPortsBase, type OpenMirror, openMirror } from "./open-mirror.ts";
+import { verbTarget } from "./verb-target.ts";
 
 export type HostedOptions = {
   readonly ports: MirrorPortsBase;
@@ -174,12 +177,22 @@ export class HostedMirror {
     });
   }
 
-  /** Stops in order, then closes: what `SIGTERM` and an uninstallation want. */
+  /** A verb of one of the module's scripts. */
+  verb(request: VerbRequest): VerbAnswer {
+    return runVerb(verbTarget(this.module, this.#options.tell), request);
+  }
+
+  /**
+   * Stops in order, then closes: what an end of the agent and an uninstallation want. An agent that
+   * ends is no person's stop: what was started is started again when it returns.
+   */
   async leave(): Promise<void> {
-    const wasWanted = this.module.disk.isStartWanted;
-    if (wasWanted) this.module.command({ kind: "stop" });
-    await this.until(() => this.module.service.state === "STOP", LEAVE_MS_MAX);
+    const { isStartWanted } = this.module.disk;
+    if (isStartWanted) this.module.command({ kind: "stop" });
+    const isAtRest = () => this.module.service.state === "STOP" && this.module.data.isClosed;
+    await this.until(isAtRest, LEAVE_MS_MAX);
     await this.close();
+    if (isStartWanted) this.module.rememberStart();
   }
 
   async close(): Promise<void> {

@@ -16,7 +16,7 @@ import { FirstSendings, type Witness } from "./witness.ts";
 
 /** Something to tell people, before it has a time and an id. */
 export type ModuleHappening = {
-  readonly kind: EventKind | "decided";
+  readonly kind: EventKind | "decided" | "scriptSaid";
   readonly severity: "C" | "E" | "U" | "S" | "I" | "D";
   readonly text: string;
   readonly data?: Readonly<Record<string, string | number | boolean | null>>;
@@ -161,6 +161,11 @@ export class MirrorModule {
     await this.data.settled();
     this.service.close();
     this.#options.heartbeats.removeModule(this.#options.moduleId);
+  }
+
+  /** After `close`: the module was running when the agent ended, and shall run again. */
+  rememberStart(): void {
+    this.#options.store.write({ ...this.#loop.disk, isStartWanted: true });
   }
 
   #tick(): void {
@@ -463,6 +468,7 @@ export class MirrorModule {
         return;
       case "closed":
         this.#post({ kind: "dataClosed", isSynced: event.isSynced });
+        this.#options.onChanged();
         return;
       case "faulted":
         this.#say("decided", "C", event.cause);

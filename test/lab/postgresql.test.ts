@@ -15,6 +15,8 @@ import { Lab } from "./lab.ts";
 const ROOT = join(import.meta.dirname, "..", "..");
 const NODE = join(ROOT, "node_modules", ".bin", "node");
 const TREES = ["/srv/data/postgresql", "/srv/data/postgresql-wal"];
+/** Debian keeps what is not for every day out of the PATH. */
+const BIN = "$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)";
 const SETTLED_MS = 90_000;
 
 type NodeName = "node1" | "node2";
@@ -81,7 +83,10 @@ describe("PostgreSQL as a mirror", () => {
     });
     const checked = await lab
       .machine("client")
-      .exec(["pg_amcheck", "-h", cluster.vip, "-U", "postgres", "--install-missing", "postgres"]);
+      .exec([
+        ...["sh", "-c"],
+        `${BIN}/pg_amcheck -h ${cluster.vip} -U postgres --install-missing postgres`,
+      ]);
     expect(checked).toMatchObject({ code: 0 });
   });
 
@@ -175,7 +180,7 @@ describe("PostgreSQL as a mirror", () => {
     await lab.machine(primary).mustExec([
       ...["sh", "-c"],
       `setpriv --reuid=postgres --regid=postgres --init-groups \
-         $(ls -d /usr/lib/postgresql/*/bin | tail -n 1)/pg_checksums --check -D ${TREES[0]}/main`,
+         ${BIN}/pg_checksums --check -D ${TREES[0]}/main`,
     ]);
   });
 });
