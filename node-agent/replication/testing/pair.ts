@@ -9,6 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bootMs } from "../../adapters/linux/clock.ts";
 import { LeaseCell } from "../../peer/lease-cell.ts";
+import { Tree } from "../../resync/tree.ts";
+import { differencesOf } from "../../resync/tree-digest.ts";
 import type { EngineEvent, OpenOptions, ReplicationEngine } from "../engine.ts";
 import { newReplicationEngine } from "../replication-engine.ts";
 import { Relay } from "./relay.ts";
@@ -47,6 +49,11 @@ export class TestNode {
   /** The directory beneath the mount of tree `number`: what is on this node's disk. */
   real(number = 0): string {
     return `/proc/${process.pid}/fd/${this.#real[number]}`;
+  }
+
+  /** A readable descriptor of that directory. */
+  rootFd(number = 0): number {
+    return this.#real[number] ?? -1;
   }
 
   async open(o: { trees?: number; options?: Partial<OpenOptions> } = {}): Promise<void> {
@@ -91,7 +98,7 @@ export class TestNode {
       const event = this.events.find((one) => one.kind === kind);
       if (event !== undefined) return event;
       if (bootMs() > deadlineMs) {
-        throw new Error(`${this.name} never saw ${kind}: ${JSON.stringify(this.events)}`);
+        throw new Error(`${this.name} never saw ${kind}: ${JSON.stringify(this.events.slice(-5))}`);
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -134,8 +141,18 @@ export class TestPair {
     await must(a.engine.serve({ epoch, ackBy: "none" }));
     await must(b.engine.follow({ epoch }));
     await must(a.engine.startResync({ epoch }));
-    await a.saw("attached");
+    // On a busy machine a writer is caught up with only after several passes.
+    await a.saw("attached", 25_000);
     await must(a.engine.requirePeer(epoch));
+  }
+
+  /** Where the two nodes' disks differ, in anything that can be compared; empty when nowhere. */
+  differences(number = 0): string[] {
+    const tree = (node: TestNode): Tree =>
+      new Tree(number, { rootFd: node.rootFd(number), exclusions: [] });
+    return [...differencesOf(tree(this.a), tree(this.b))].map(
+      (one) => `${one.kind} ${Buffer.from(one.path)}`,
+    );
   }
 
   async close(): Promise<void> {
