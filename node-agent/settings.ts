@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { err, ok, type Result } from "#model/shared/result.ts";
+import { PROBE_PORT } from "./probe/probe-server.ts";
 
 /** How an agent is started. Everything else it learns from its identity and the control plane. */
 export type AgentSettings = {

@@ -2,7 +2,15 @@
  * The lab: a few virtual machines on one network, made of namespaces on this machine (root only).
  * The product runs inside unchanged; the lab knows nothing of it (see cluster.ts for that).
  */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Host, LabNetwork } from "./network.ts";
@@ -16,6 +24,10 @@ export const LAB_HOSTS: readonly Host[] = [
   { name: "client", address: "10.77.0.20" },
 ];
 export const LAB_VIP = "10.77.0.50";
+
+const FOLDER_PREFIX = "mirrorfarm-lab-";
+/** Names the process that a lab belongs to. */
+const OWNER = "owner.json";
 
 export type LabOptions = {
   readonly id?: string;
@@ -33,7 +45,10 @@ export class Lab {
   private constructor(options: LabOptions, network: LabNetwork) {
     this.id = options.id ?? labId();
     this.#isFolderOurs = options.folder === undefined;
-    this.folder = options.folder ?? mkdtempSync(join(tmpdir(), "mirrorfarm-lab-"));
+    this.folder = options.folder ?? mkdtempSync(join(tmpdir(), FOLDER_PREFIX));
+    if (this.#isFolderOurs) {
+      writeFileSync(join(this.folder, OWNER), JSON.stringify({ id: this.id, pid: process.pid }));
+    }
     this.network = network;
     this.machines = LAB_HOSTS.map(
       ({ name }) =>
@@ -49,6 +64,7 @@ export class Lab {
 
   /** Makes the network and the disks and boots every machine. */
   static async up(options: LabOptions = {}): Promise<Lab> {
+    await removeLeftOvers();
     const id = options.id ?? labId();
     if (options.folder !== undefined) mkdirSync(options.folder, { recursive: true });
     const lab = new Lab({ ...options, id }, await LabNetwork.create(id));
@@ -86,6 +102,20 @@ export class Lab {
     for (const machine of this.machines) await machine.destroy();
     await this.network.destroy();
     if (this.#isFolderOurs) rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Ends labs whose process was killed before it could end them itself. */
+async function removeLeftOvers(): Promise<void> {
+  for (const name of readdirSync(tmpdir()).filter((one) => one.startsWith(FOLDER_PREFIX))) {
+    const folder = join(tmpdir(), name);
+    if (!existsSync(join(folder, OWNER))) continue;
+    const owner: { id: string; pid: number } = JSON.parse(
+      readFileSync(join(folder, OWNER), "utf8"),
+    );
+    if (existsSync(`/proc/${owner.pid}`)) continue;
+    await (await Lab.adopt({ id: owner.id, folder })).down();
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
