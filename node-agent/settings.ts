@@ -22,7 +22,7 @@ export const DEFAULT_PORTS = {
   link: 7401,
   heartbeat: 7402,
   replication: 7410,
-  probe: 9010,
+  probe: PROBE_PORT,
 } as const;
 /** Ports that are tried above `replicationPort`. */
 export const REPLICATION_PORTS_MAX = 64;

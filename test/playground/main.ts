@@ -2,6 +2,7 @@
  * `npm start`: the playground. Starts everything, prints one page to open, tells what happens, and
  * takes the same commands as the page's buttons. Ctrl-C ends it all.
  */
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
@@ -20,6 +21,7 @@ const HELP = `npm start [-- OPTIONS]      a whole cluster on this machine, to wa
   --control-port N            port of the console (default 8381)
   --folder DIR                where it keeps everything (default .playground)
   --keep                      leave the folder when it ends
+  --watch                     start again whenever a source file changes
   --json                      one JSON object a line: every change of state
 
 While it runs, type: kill node1, restart node1, cut, mend, switch, stop control,
@@ -70,11 +72,13 @@ async function main(): Promise<void> {
       "control-port": { type: "string", default: "8381" },
       folder: { type: "string", default: join(ROOT, ".playground") },
       keep: { type: "boolean", default: false },
+      watch: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
   });
   if (values.help) return say(HELP);
+  if (values.watch) return watch();
   const why = whyNoFuse();
   if (why !== null) {
     process.stderr.write(`the playground cannot mount its directories: ${why}\n`);
@@ -90,6 +94,22 @@ async function main(): Promise<void> {
     controlPort: Number(values["control-port"]),
   });
   await run(playground, module, values);
+}
+
+/** The development loop: Node itself ends and starts the playground when a source changes. */
+function watch(): void {
+  const folders = ["model", "functions", "node-agent", "test/playground"];
+  const others = process.argv.slice(2).filter((word) => word !== "--watch");
+  const child = spawn(
+    process.execPath,
+    [
+      ...folders.map((folder) => `--watch-path=${join(ROOT, folder)}`),
+      ...[join(import.meta.dirname, "main.ts"), ...others],
+    ],
+    { stdio: "inherit" },
+  );
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
+  child.on("exit", (code) => process.exit(code ?? 0));
 }
 
 type Values = {
