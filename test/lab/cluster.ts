@@ -24,8 +24,9 @@ const CLUSTER = "lab";
 export type ClusterOptions = {
   /** Progress, for a person who waits. */
   say(text: string): void;
-  /** A folder of the playground's modules. */
+  /** The module's name: a folder of the playground's modules, unless `folder` is given. */
   readonly module: string;
+  readonly folder?: string;
   readonly macros?: Readonly<Record<string, string>>;
   readonly timers?: "fast" | "default" | "tolerant";
 };
@@ -42,7 +43,7 @@ export async function startCluster(lab: Lab, options: ClusterOptions): Promise<L
     startAgent(lab, name);
   }
   say(`installing ${module}`);
-  const archive = await packModule(join(MODULES_FOLDER, module), options.macros);
+  const archive = await packModule(options.folder ?? join(MODULES_FOLDER, module), options.macros);
   const uploaded = await cluster.people.upload(module, archive);
   if (!uploaded.ok) throw new Error(`upload: ${uploaded.status} ${uploaded.text}`);
   await cluster.waitForStates({ node1: "STOP", node2: "STOP" }, 30_000);
