@@ -53,6 +53,8 @@ export class Node {
   isAnonymous = false;
   /** Its last name is gone. */
   isUnlinked = false;
+  /** A name of it is gone, maybe the one that `fd` was opened by: then it has no path any more. */
+  hasLostName = false;
   /** Its modification time on the peer may differ. */
   hasChangedTimes = false;
   /** The kernel's pages of it were filled while we were primary, so they are still right. */
@@ -147,7 +149,9 @@ export class InodeTable {
   remember(fd: number, stat: Stat, parent: Node, isLocal: boolean): Node {
     const known = this.#byKey.get(stat.inodeKey);
     if (known !== undefined) {
-      close(fd);
+      close(known.hasLostName && known.fd >= 0 ? known.fd : fd);
+      if (known.hasLostName && known.fd >= 0) known.fd = fd;
+      known.hasLostName = false;
       known.parentId = parent.id;
       known.lookups += 1;
       return known;

@@ -23,7 +23,7 @@ import { ChangedTimes } from "./changed-times.ts";
 import { type Handle, HandleTable } from "./handle-table.ts";
 import { InodeTable, type Node, openPath } from "./inode-table.ts";
 import { MutationReports } from "./mutation-reports.ts";
-import { joinPath, PathFinder } from "./paths.ts";
+import { PathFinder, splitPath } from "./paths.ts";
 import type { BlockingReads, FuseServerOptions, Role } from "./ports.ts";
 import type { Validity } from "./protocol/attributes.ts";
 import { type Agreement, mustAlwaysStripPrivileges } from "./protocol/negotiation.ts";
@@ -63,11 +63,13 @@ export class TreeContext {
   isWindowFull = false;
   readonly #sink: OperationSink;
   readonly #options: FuseServerOptions;
+  readonly #exclusions: readonly { directory: Uint8Array; name: Uint8Array }[];
 
   /** Takes over `rootPathFd`, an O_PATH descriptor of the root. */
   constructor(options: FuseServerOptions, rootPathFd: number, rootStat: Stat) {
     const { tree, ids } = options;
     this.#options = options;
+    this.#exclusions = tree.exclusions.map(splitPath);
     this.#sink = { submit: (operation, done) => this.#submit(operation, done) };
     this.nodes = new InodeTable(rootPathFd, rootStat, options.descriptorsMax ?? DESCRIPTORS_MAX);
     this.paths = new PathFinder(this.nodes);
@@ -109,12 +111,12 @@ export class TreeContext {
   /** Whether `name` in `parent` is a place that stays local. */
   isLocalPlace(parent: Node, name: Uint8Array): boolean {
     if (parent.isLocal) return true;
-    const { exclusions } = this.#options.tree;
-    if (exclusions.length === 0) return false;
+    // Nearly every name differs already in itself: only then is a path worth its price.
+    const candidates = this.#exclusions.filter((o) => Buffer.compare(o.name, name) === 0);
+    if (candidates.length === 0) return false;
     const directory = this.paths.of(parent);
     if (!(directory instanceof Uint8Array)) return false;
-    const path = joinPath(directory, name);
-    return exclusions.some((exclusion) => Buffer.compare(exclusion, path) === 0);
+    return candidates.some((o) => Buffer.compare(o.directory, directory) === 0);
   }
 
   /** The id under which the stream names `parent`; 0 when `name` in it is not replicated. */

@@ -152,7 +152,9 @@ describe.skipIf(notRun !== null)(`serving ${notRun ?? ""}`, () => {
     await mount.tell("report");
     shell(real, "dd if=/dev/zero of=a bs=4096 count=1 conv=fsync 2>/dev/null");
     const { operations } = await mount.tell("report");
-    expect(operations.slice(0, 4)).toEqual(["create a", "write 0+4096", "setattr mtime", "fsync"]);
+    const written = operations.indexOf("write 0+4096");
+    const synced = operations.indexOf("fsync");
+    expect(operations.slice(written, synced)).toContain("setattr mtime");
   });
 
   test.each([
@@ -203,11 +205,29 @@ with open("a", "r+b") as f:
     unlinkSync(path.join(real, "moved/e/a"));
     const { operations } = await mount.tell("report");
     // The other name could not be guessed once this one is gone.
-    expect(operations.slice(-4)).toEqual(["bind moved", "bind e", "bind a", "unlink a"]);
+    const names = operations.filter((kind) => /^(bind|unlink)/.test(kind));
+    expect(names).toEqual(["bind moved", "bind e", "bind a", "unlink a"]);
     holder.child.stdin.write("\n");
     expect(await holder.ended).toBe(0);
     await compare();
     expect(readFileSync(path.join(copy, "moved/b"), "utf8")).toBe("1\nx\n");
+  });
+
+  test("a fresh secondary learns of an open file by the name that it has left", async () => {
+    const mount = await serve();
+    shell(real, "mkdir d; echo 1 > d/a; ln d/a b");
+    const holder = begin(real, "exec 5>>d/a; echo open; read; echo x >&5");
+    await expect.poll(() => holder.output(), { timeout: STEP_MS_MAX }).toBe("open\n");
+    unlinkSync(path.join(real, "d/a"));
+    await mount.tell("attach");
+    holder.child.stdin.write("\n");
+    expect(await holder.ended).toBe(0);
+    const { operations } = await mount.tell("report");
+    expect(operations.filter((kind) => /^bind b|^write 2/.test(kind))).toEqual([
+      "bind b",
+      "write 2+2",
+    ]);
+    await compare();
   });
 
   test("a file without a name is sent whole to a fresh secondary, and can be named later", async () => {

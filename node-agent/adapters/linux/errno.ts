@@ -62,8 +62,6 @@ export const ERRNO = {
   EDQUOT: 122,
 } as const;
 
-export type ErrnoName = keyof typeof ERRNO;
-
 const NAMES = new Map<number, string>(Object.entries(ERRNO).map(([name, code]) => [code, name]));
 
 /** `"ENOENT"` for 2 as for -2, `"errno 99999"` for a number that has no name here. */

@@ -116,9 +116,6 @@ export const syncfs = systemCall<[fd: Fd]>("int syncfs(int)");
 /** For chmod of an O_PATH descriptor's file pass `DescriptorPath`; fchmodat(2) cannot. */
 export const chmod = systemCall<[path: Path, mode: number]>("int chmod(const void *, uint)");
 export const fchmod = systemCall<[fd: Fd, mode: number]>("int fchmod(int, uint)");
-export const fchmodat = systemCall<[directory: Fd, path: Path, mode: number, flags: number]>(
-  "int fchmodat(int, const void *, uint, int)",
-);
 /** A uid or gid of 0xffffffff leaves it as it is. */
 export const fchownat = systemCall<
   [directory: Fd, path: Path, uid: number, gid: number, flags: number]
@@ -142,16 +139,9 @@ export const listxattr = systemCall<[path: Path, names: Uint8Array | null, sizeM
 export const removexattr = systemCall<[path: Path, name: Path]>(
   "int removexattr(const void *, const void *)",
 );
-export const fsetxattr = systemCall<
-  [fd: Fd, name: Path, value: Uint8Array, size: number, flags: number]
->("int fsetxattr(int, const void *, const void *, ulong, int)");
-export const fgetxattr = systemCall<
-  [fd: Fd, name: Path, value: Uint8Array | null, sizeMax: number]
->("long fgetxattr(int, const void *, void *, ulong)");
 export const flistxattr = systemCall<[fd: Fd, names: Uint8Array | null, sizeMax: number]>(
   "long flistxattr(int, void *, ulong)",
 );
-export const fremovexattr = systemCall<[fd: Fd, name: Path]>("int fremovexattr(int, const void *)");
 
 /** No path: with AT_EMPTY_PATH the descriptor itself is meant. */
 export const EMPTY_PATH = cString("");

@@ -3,8 +3,6 @@ import { systemCall } from "./library.ts";
 
 export const POLLIN = 0x1;
 export const POLLOUT = 0x4;
-export const POLLERR = 0x8;
-export const POLLHUP = 0x10;
 
 const pollCall = systemCall<[set: Uint8Array, count: number, timeoutMs: number]>(
   "int poll(void *, ulong, int)",
@@ -55,7 +53,7 @@ export class PollSet {
     return pollCall(this.#bytes, this.#count, timeoutMs);
   }
 
-  /** What the last `wait` found in `slot`: 0, or bits of POLLIN, POLLOUT, POLLERR, POLLHUP. */
+  /** What the last `wait` found in `slot`: 0, or bits of POLLIN, POLLOUT, and POLLERR (8) or POLLHUP (16), which are always looked for. */
   ready(slot: number): number {
     return this.#events[slot * 4 + 3] ?? 0;
   }

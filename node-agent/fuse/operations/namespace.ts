@@ -181,6 +181,7 @@ function foresee(
     node,
     happen() {
       node.isUnlinked = isLast;
+      node.hasLostName = true;
     },
   };
 }

@@ -25,6 +25,7 @@ import type { FileId } from "../../replication/operation.ts";
 import type { Node } from "../inode-table.ts";
 import { ENTRY_OUT_BYTES, putEntryOut, putOpenOut } from "../protocol/attributes.ts";
 import type { Handler, TreeContext } from "../tree-context.ts";
+import { forget } from "./lookup.ts";
 import { bear } from "./namespace.ts";
 
 const isWriting = (flags: number): boolean => (flags & O_ACCMODE) !== O_RDONLY;
@@ -122,7 +123,7 @@ function createExisting(tree: TreeContext, parent: Node, name: Uint8Array): numb
   const truncated = hasTruncated ? ftruncate(fd, 0) : 0;
   if (fd < 0 || truncated < 0) {
     // The kernel is not told of it, so it will never forget it.
-    node.lookups -= 1;
+    forget(tree, node.id, 1);
     if (fd >= 0) close(fd);
     return Math.min(fd, truncated);
   }

@@ -78,7 +78,6 @@ export const FATTR = {
   KILL_SUIDGID: 1 << 11,
 } as const;
 
-export const GETATTR_FH = 1 << 0;
 export const WRITE_KILL_SUIDGID = 1 << 2;
 export const FSYNC_DATA_ONLY = 1 << 0;
 export const SETXATTR_ACL_KILL_SGID = 1 << 0;

@@ -62,9 +62,6 @@ export class Request {
   }
 }
 
-/** The shortest length a request of this kind can have; less means that we misread the kernel. */
-export const hasRoomFor = (request: Request, bytes: number): boolean => request.length >= bytes;
-
 /** A reply under construction: the header is written last, by `seal`. */
 export class Reply {
   readonly bytes: Uint8Array;
