@@ -204,9 +204,7 @@ class EntryApplier {
       return VERDICT.equal;
     }
     if (hash === null || stat.sizeBytes !== meta.sizeBytes) return VERDICT.differs;
-    if (!this.#hasContent(hash, meta.sizeBytes)) return VERDICT.differs;
-    this.#makeEqual();
-    return VERDICT.equal;
+    return this.#compareContent(hash);
   }
 
   /** True when writing to this inode would change a file that is another one on the source. */
@@ -261,16 +259,22 @@ class EntryApplier {
     }
   }
 
-  #hasContent(hash: Uint8Array, sizeBytes: number): boolean {
-    if (sizeBytes > BLOCK_BYTES) return false;
+  /** Of a file with the same size: whether its content has this hash; if so, its attributes too. */
+  #compareContent(hash: Uint8Array): Verdict {
+    const { meta } = this.#entry;
+    if (meta.sizeBytes > BLOCK_BYTES) return VERDICT.differs;
     const fd = file.openat(this.#directoryFd, this.#name, OPEN_TO_READ, 0);
     // Not even its owner may read it: then it must be sent.
-    if (fd === -ERRNO.EACCES) return false;
+    if (fd === -ERRNO.EACCES) return VERDICT.differs;
     this.#check(fd, "open");
     try {
-      const bytes = block.subarray(0, sizeBytes);
-      const length = readAt(fd, bytes, 0, this.#tree.place(this.#path));
-      return length === sizeBytes && Buffer.compare(hashOf(bytes), hash) === 0;
+      const place = { tree: this.#tree.index, path: this.#path };
+      const bytes = block.subarray(0, meta.sizeBytes);
+      const length = readAt(fd, bytes, 0, place);
+      const isEqual = length === meta.sizeBytes && Buffer.compare(hashOf(bytes), hash) === 0;
+      if (!isEqual) return VERDICT.differs;
+      if (makeEqual(fd, stat, meta, place, this.#run.changing)) this.#run.filesChanged += 1;
+      return VERDICT.equal;
     } finally {
       file.close(fd);
     }

@@ -182,6 +182,16 @@ describe("hard links do not hide a change from a resync", () => {
     expect(fs.statSync(join(pair.target, "a")).ino).toBe(fs.statSync(join(pair.target, "e/b")).ino);
   });
 
+  test("when a name goes from a directory that is looked at later", async () => {
+    fs.mkdirSync(at("z"));
+    write("a", 1000);
+    for (const name of ["b", "z/c"]) fs.linkSync(at("a"), at(name));
+    await runWith((application) => {
+      application.write("a", 0, 10, 7);
+      application.unlink("z/c");
+    });
+  });
+
   test("and fifos with two names stay one", async () => {
     fs.mkdirSync(at("d"));
     file.mknodat(file.AT_FDCWD, cString(at("f")), file.S_IFIFO | 0o600, 0);

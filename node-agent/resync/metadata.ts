@@ -29,8 +29,11 @@ export function metaOf(fd: number, stat: Stat, place: ResyncPlace): Meta {
 
 /** All extended attributes that this process may see, sorted by name; ACLs are among them. */
 export function xattrsOf(fd: number, place: ResyncPlace): readonly Xattr[] {
-  // By path, because flistxattr(2) refuses the O_PATH descriptors that symlinks and devices need.
-  const length = file.listxattr(file.descriptorPath(fd), names, names.length);
+  let length = file.flistxattr(fd, names, names.length);
+  // It refuses the O_PATH descriptors that symlinks and devices need; their paths do as well.
+  if (length === -ERRNO.EBADF) {
+    length = file.listxattr(file.descriptorPath(fd), names, names.length);
+  }
   if (length === 0 || length === -ERRNO.EOPNOTSUPP) return NO_XATTRS;
   check(length, "listxattr", place);
   const list = names.slice(0, length);

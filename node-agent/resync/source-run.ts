@@ -67,6 +67,8 @@ export class SourceRun {
   }
 }
 
+/** DT_REG of getdents64(2). */
+const REGULAR_HINT = file.S_IFREG >> 12;
 const stat = new Stat();
 const block = new Uint8Array(BLOCK_BYTES);
 
@@ -80,12 +82,17 @@ export function readEntry(
   directoryFd: number,
   name: Uint8Array,
   comparesContent: boolean,
+  typeHint = 0,
 ): SourceEntry | null {
   const { tree } = directory;
   const path = joinPath(directory.path, name);
   const place = { tree: tree.index, path };
   const nameNul = withNul(name);
-  const fd = file.openat(directoryFd, nameNul, OPEN_ENTRY, 0);
+  // One descriptor for everything where content is to be read; what the type really is, stat says.
+  const opensContent = comparesContent && typeHint === REGULAR_HINT;
+  let fd = opensContent ? file.openat(directoryFd, nameNul, OPEN_TO_READ, 0) : -ERRNO.EACCES;
+  const isReadable = fd >= 0;
+  if (fd === -ERRNO.EACCES) fd = file.openat(directoryFd, nameNul, OPEN_ENTRY, 0);
   if (isGone(fd)) return null;
   check(fd, "openat", place);
   try {
@@ -105,7 +112,12 @@ export function readEntry(
     const meta = metaOf(fd, stat, place);
     const target = type === file.S_IFLNK ? symlinkTarget(fd, place) : null;
     const isHashed = comparesContent && content === "small";
-    const read = isHashed ? readSmall(directoryFd, nameNul, meta.sizeBytes, place) : null;
+    const size = meta.sizeBytes;
+    const read = !isHashed
+      ? null
+      : isReadable
+        ? readWhole(fd, size, place)
+        : openSmall(directoryFd, nameNul, size, place);
     // Changed while we read it: its report is in the dirty set, or will be.
     const digest = read === null ? null : hash("sha256", read, "buffer");
     const entry: Entry = {
@@ -131,18 +143,25 @@ export function contentOf(of: Stat): Content {
   return of.sizeBytes > BLOCK_BYTES || isSparse ? "ranged" : "small";
 }
 
-/** The content of a small file (a shared buffer), or null when it is no longer that. */
-function readSmall(
+type Place = { readonly tree: number; readonly path: Uint8Array };
+
+/** The content of a small file: in a buffer that the next call fills anew. */
+function readWhole(fd: number, sizeBytes: number, place: Place): Uint8Array {
+  return block.subarray(0, readAt(fd, block.subarray(0, sizeBytes), 0, place));
+}
+
+/** The same by its name, or null when it is no longer there. */
+function openSmall(
   directoryFd: number,
   name: Uint8Array,
   sizeBytes: number,
-  place: { readonly tree: number; readonly path: Uint8Array },
+  place: Place,
 ): Uint8Array | null {
   const fd = file.openat(directoryFd, name, OPEN_TO_READ, 0);
   if (isGone(fd) || fd === -ERRNO.ENXIO) return null;
   check(fd, "open", place);
   try {
-    return block.subarray(0, readAt(fd, block.subarray(0, sizeBytes), 0, place));
+    return readWhole(fd, sizeBytes, place);
   } finally {
     file.close(fd);
   }

@@ -82,9 +82,9 @@ function listDirectory(run: SourceRun, directory: PlacedPath): Names {
   const names = new Names();
   tree.with(path, OPEN_DIRECTORY, (fd) => {
     const batch = new Batch(run, directory);
-    forEachEntry(fd, place, ({ name }) => {
+    forEachEntry(fd, place, ({ name, type }) => {
       if (tree.isExcluded(joinPath(path, name))) return;
-      const read = readEntry(run, directory, fd, name, true);
+      const read = readEntry(run, directory, fd, name, true, type);
       if (read === null) return;
       if ((read.entry.meta.mode & file.S_IFMT) === file.S_IFDIR) names.push(name);
       batch.add(read);
