@@ -185,7 +185,7 @@ describe("hard links do not hide a change from a resync", () => {
   test("when a name goes from a directory that is looked at later", async () => {
     fs.mkdirSync(at("z"));
     write("a", 1000);
-    for (const name of ["b", "z/c"]) fs.linkSync(at("a"), at(name));
+    for (const name of ["b", "d", "z/c"]) fs.linkSync(at("a"), at(name));
     await runWith((application) => {
       application.write("a", 0, 10, 7);
       application.unlink("z/c");
