@@ -27,7 +27,7 @@ function begin(directory: string, script: string) {
 }
 
 describe.skipIf(notRun !== null)(`serving ${notRun ?? ""}`, () => {
-  let folder = temporaryFolder();
+  let folder: ReturnType<typeof temporaryFolder> = { path: "", remove: () => undefined };
   let served: ServedDirectory | null = null;
   let real = "";
   let copy = "";
