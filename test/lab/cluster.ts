@@ -71,12 +71,12 @@ export function startControlPlane(lab: Lab, timers: string): void {
 }
 
 export function startAgent(lab: Lab, name: string): void {
-  lab
-    .machine(name)
-    .start("agent", [
-      ...[NODE, join(ROOT, "node-agent", "guard", "guard-main.ts"), "--"],
-      ...[NODE, join(ROOT, "node-agent", "main.ts"), "--state", STATE],
-    ]);
+  const agent = [
+    ...[NODE, join(ROOT, "node-agent", "guard", "guard-main.ts"), "--"],
+    ...[NODE, join(ROOT, "node-agent", "main.ts"), "--state", STATE],
+  ];
+  // For modules whose scripts need this Node themselves.
+  lab.machine(name).start("agent", agent, { ANSWER_NODE: NODE });
 }
 
 async function joinNode(lab: Lab, cluster: LabCluster, name: string): Promise<void> {

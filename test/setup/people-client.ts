@@ -88,7 +88,7 @@ export class PeopleClient {
   }
 
   events(moduleId: string): Promise<Called<{ events: EventRecord[] }>> {
-    return this.call("GET", `/v1/clusters/${this.#cluster}/events?module=${moduleId}&limit=1000`);
+    return this.call("GET", `/v1/clusters/${this.#cluster}/events?module=${moduleId}&limit=500`);
   }
 
   failovers(moduleId: string): Promise<Called<{ failovers: FailoverSummary[] }>> {
