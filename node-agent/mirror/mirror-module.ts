@@ -46,8 +46,9 @@ export type MirrorModuleOptions = {
 
 /** `ticked` comes at least this often, also when the heartbeat thread says nothing. */
 const TICK_MS = 100;
-/** While the peer is silent every wait that ends is part of the failover: looked at more often. */
-const TICK_SILENT_MS = 10;
+/** Just after the peer was lost every wait that ends is part of the failover: looked at more often. */
+const TICK_LOST_MS = 10;
+const LOST_MS = 10_000;
 /** A main loop that did not turn for this long has stood still. */
 const STALL_MS = 1_000;
 
@@ -77,6 +78,7 @@ export class MirrorModule {
   #arrived: ModuleState = "STOP";
   #hearsPeer = false;
   #isClosed = false;
+  #lostAtMs = Number.NEGATIVE_INFINITY;
   #isMounted = Promise.withResolvers<void>();
 
   constructor(options: MirrorModuleOptions) {
@@ -174,7 +176,8 @@ export class MirrorModule {
 
   #tickAgain(): void {
     if (this.#isClosed) return;
-    const delayMs = this.#hearsPeer ? TICK_MS : TICK_SILENT_MS;
+    const isLost = this.#options.clock.bootMs() - this.#lostAtMs < LOST_MS;
+    const delayMs = isLost && !this.#hearsPeer ? TICK_LOST_MS : TICK_MS;
     this.#timer = setTimeout(() => {
       this.#tick();
       this.#tickAgain();
@@ -215,6 +218,7 @@ export class MirrorModule {
       this.#options.tell({ kind: "peerBack", severity: "S", text, data: { peer } });
       return;
     }
+    this.#lostAtMs = nowBootMs;
     const lastHeardAtMs = Math.round(nowUnixMs - silentMs);
     const text = `${peer} is judged lost: nothing heard for ${Math.round(silentMs)} ms`;
     this.#options.tell({ kind: "peerLost", severity: "C", text, data: { peer, lastHeardAtMs } });

@@ -3,7 +3,7 @@
  * takes the same commands as the page's buttons. Ctrl-C ends it all.
  */
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
@@ -46,6 +46,11 @@ function actionOf(line: string): string | null {
 function whyNoFuse(): string | null {
   if (!existsSync("/dev/fuse")) {
     return "there is no /dev/fuse: load the module (sudo modprobe fuse), or start the container with --device /dev/fuse --cap-add SYS_ADMIN";
+  }
+  try {
+    accessSync("/dev/fuse", constants.R_OK | constants.W_OK);
+  } catch {
+    return "this user may not open /dev/fuse: sudo chmod 666 /dev/fuse (Debian's own default), or run it as root";
   }
   const isRoot = process.getuid?.() === 0;
   const hasHelper = ["/usr/bin/fusermount3", "/bin/fusermount3"].some((path) => existsSync(path));
