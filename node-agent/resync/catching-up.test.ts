@@ -5,6 +5,7 @@ import { DirtySet } from "#model/replication/dirty-set.ts";
 import * as file from "../adapters/linux/file.ts";
 import { cString } from "../adapters/linux/library.ts";
 import { Pair } from "./testing/pair.ts";
+import { decodeRecord } from "./wire.ts";
 
 const pair = new Pair({ inMemory: true });
 afterAll(() => pair.close());
@@ -190,6 +191,31 @@ describe("hard links do not hide a change from a resync", () => {
       application.write("a", 0, 10, 7);
       application.unlink("z/c");
     });
+  });
+
+  test("when its first name becomes another file before its content is read", async () => {
+    fs.mkdirSync(at("d"));
+    write("a", 1000, 1);
+    write("c", 1000, 2);
+    fs.linkSync(at("a"), at("d/b"));
+    const application = new Application();
+    let isRenamed = false;
+    const { target } = await pair.run({
+      core: { takeDirty: () => application.dirty.take() },
+      channel: (channel) => ({
+        send: (record) => {
+          channel.send(record);
+          const decoded = decodeRecord(record);
+          if (isRenamed || !decoded.ok || decoded.value[0]?.kind !== "list") return;
+          isRenamed = true;
+          application.rename("c", "a");
+        },
+        receive: (timeoutMs) => channel.receive(timeoutMs),
+        close: () => channel.close(),
+      }),
+    });
+    expect(target).toMatchObject({ ok: true });
+    expect(pair.differences()).toEqual([]);
   });
 
   test("and fifos with two names stay one", async () => {
