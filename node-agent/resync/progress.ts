@@ -66,8 +66,10 @@ export class Progress {
   }
 
   #now(nowMs: number, cost: number): ResyncProgress {
-    const { phase, pass, filesTotal, filesChecked, waitsFor } = this;
-    const { bytesTotal, bytesChecked, bytesSent } = this;
+    const { phase, pass, filesChecked, bytesChecked, bytesSent, waitsFor } = this;
+    // Later passes look at some things again, and at things that were not there to be counted.
+    const filesTotal = Math.max(this.filesTotal, filesChecked);
+    const bytesTotal = Math.max(this.bytesTotal, bytesChecked);
     const first = this.#samples[0];
     const seconds = first === undefined ? 0 : (nowMs - first.atMs) / 1000;
     const rate = (past: number, present: number) => (seconds > 0 ? (present - past) / seconds : 0);
