@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { giveStandingVote } from "./node/wait.ts";
 import { PEER_STATE_BYTES_MAX } from "./peer-state.ts";
 import { World } from "./testing/world.ts";
 
@@ -436,6 +437,18 @@ describe("lost and late answers", () => {
     w.runUntil("in sync", () => w.isInSync());
     expect(w.record?.primary).toBe("a");
   });
+});
+
+test("no standing vote is given while an own question is open", () => {
+  const w = new World();
+  w.startInSync();
+  const { state } = w.b;
+  const peer = state?.peer;
+  if (state === null || peer == null) throw new Error("not started");
+  const asking = { ...peer, standingVoteAsk: { id: "x", epoch: 1 } };
+  const open = { ...state, disk: { ...state.disk, asked: 2 } };
+  expect(giveStandingVote(open, asking)).toBe(open);
+  expect(giveStandingVote(state, asking).disk.outdated).toBe(true);
 });
 
 describe("the witness loses its memory", () => {

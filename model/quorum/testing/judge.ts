@@ -1,10 +1,24 @@
 import { assert } from "../../shared/assert.ts";
 import type { Epoch, NodeId } from "../../shared/ids.ts";
-import type { NodeDisk } from "../disk.ts";
+import { hasOpenVote, type NodeDisk } from "../disk.ts";
 import type { WitnessRecord } from "../record.ts";
+import type { NodeEffect } from "../types.ts";
 import type { VoteRequest } from "../votes.ts";
 import type { SimNode } from "./sim-node.ts";
 import type { World } from "./world.ts";
+
+/** What must never run before the write that it rests on. */
+function isAllowing(e: NodeEffect): boolean {
+  switch (e.kind) {
+    case "promise":
+    case "seekPeerGrant":
+      return e.epoch !== null;
+    case "setStandingVote":
+      return e.isHeld;
+    default:
+      return ["serve", "follow", "thaw", "publishPeerState", "askWitness"].includes(e.kind);
+  }
+}
 
 /**
  * Looks at the world from outside, with every node's files in view, and throws at the first broken
@@ -58,6 +72,18 @@ export class Judge {
       assert(hasLeft || has, `S5: ${id} lacks ${op}, acknowledged: ${this.#world.picture()}`);
     }
     this.#acknowledged.push({ op, epoch });
+  }
+
+  /** S10: what one decision allows follows its durable write; what binds is not broken. */
+  decided(node: SimNode, effects: readonly NodeEffect[]): void {
+    const persists = effects.findIndex((e) => e.kind === "persist");
+    const allowed = effects.findIndex(isAllowing);
+    const isAllowedFirst = allowed !== -1 && allowed < persists;
+    assert(!isAllowedFirst, `S10: ${node.id} runs ${effects[allowed]?.kind} before its persist`);
+    const s = node.state;
+    const helps = s?.shown?.promise ?? null;
+    const isOpen = s !== null && hasOpenVote(s.disk);
+    assert(helps === null || !isOpen, `S10: ${node.id} helps while its own question is open`);
   }
 
   /** S2: no disk goes back to an earlier epoch, nor forgets what it voted for. */

@@ -181,6 +181,7 @@ export class SimNode {
     this.state = decision.state;
     this.reason = decision.reason;
     const run = this.#run;
+    this.#world.judge.decided(this, decision.effects);
     for (const effect of decision.effects) {
       if (this.crashAtEffect !== null) {
         this.crashAtEffect -= 1;
