@@ -108,7 +108,7 @@ export class ClusterFeed {
     try {
       const opened = await this.#ports.api.stream(path, line.signal);
       if (!opened.ok) return { kind: "failed", problem: opened.error };
-      return await this.#readStream(opened.value);
+      return await this.#readStream(opened.value, line.signal);
     } catch {
       return { kind: "failed", problem: { kind: "unreachable" } };
     } finally {
@@ -129,9 +129,12 @@ export class ClusterFeed {
     }
   }
 
-  async #readStream(answer: Response): Promise<End> {
+  async #readStream(answer: Response, line: AbortSignal): Promise<End> {
     const reader = answer.body?.getReader();
     if (reader === undefined) return { kind: "failed", problem: { kind: "malformed" } };
+    // A read that waits would else wait for ever, wherever the body is not tied to the signal.
+    const hangUp = () => void reader.cancel().catch(() => {});
+    line.addEventListener("abort", hangUp, { once: true });
     const decoder = new TextDecoder();
     const frames = new FrameReader();
     for (;;) {

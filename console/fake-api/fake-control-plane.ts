@@ -42,7 +42,7 @@ export class FakeControlPlane {
   refusal: Refusal | null = null;
   #snapshot: ClusterSnapshot;
   #events: EventRecord[];
-  readonly #streams = new Set<(text: string) => void>();
+  readonly #streams = new Map<(text: string) => void, () => void>();
 
   constructor(scenario: Scenario) {
     this.#snapshot = snapshotOf(scenario);
@@ -97,7 +97,13 @@ export class FakeControlPlane {
   }
 
   #send(text: string): void {
-    for (const send of this.#streams) send(text);
+    for (const send of this.#streams.keys()) send(text);
+  }
+
+  /** Ends every stream, as a restart does. */
+  dropStreams(): void {
+    for (const end of this.#streams.values()) end();
+    this.#streams.clear();
   }
 
   #addRoutes(): void {
@@ -180,7 +186,7 @@ export class FakeControlPlane {
           for (const event of missed) send(frame("event", event, event.seq));
           for (const module of this.#snapshot.modules) send(frame("change", module));
         }
-        this.#streams.add(send);
+        this.#streams.set(send, () => controller.close());
       },
       cancel: () => {
         this.#streams.delete(send);

@@ -4,7 +4,7 @@ import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import type { Health, ModuleOnNode } from "#model/contract/snapshot.ts";
 import { HEALTH_LOOKS } from "#model/states/module-health.ts";
 import type { Tone } from "#model/states/node-state.ts";
-import { ageText, momentText } from "../view/format.ts";
+import { ageText, lastingText, momentText } from "../view/format.ts";
 import { INDICATOR_OF_TONE, lookOf } from "../view/node-look.ts";
 import { useCluster } from "./cluster-context.tsx";
 
@@ -51,6 +51,16 @@ export function Age({ atMs }: { readonly atMs: number }) {
   return (
     <time dateTime={new Date(atMs).toISOString()} title={momentText(atMs)}>
       {ageText(atMs, nowMs)}
+    </time>
+  );
+}
+
+/** Since when, as how long: `for 44 s`. */
+export function Lasting({ sinceMs }: { readonly sinceMs: number }) {
+  const { nowMs } = useCluster();
+  return (
+    <time dateTime={new Date(sinceMs).toISOString()} title={momentText(sinceMs)}>
+      for {lastingText(sinceMs, nowMs)}
     </time>
   );
 }

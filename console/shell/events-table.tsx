@@ -2,7 +2,8 @@ import Box from "@cloudscape-design/components/box";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
 import type { ReactNode } from "react";
 import type { EventRecord } from "#model/contract/events.ts";
-import { clockText, momentText } from "../view/format.ts";
+import { eventTimeText, momentText } from "../view/format.ts";
+import { useCluster } from "./cluster-context.tsx";
 
 /** What the letters stand for: the same as in logs and on the command line. */
 export const SEVERITY_WORDS: Readonly<Record<EventRecord["severity"], string>> = {
@@ -26,12 +27,8 @@ const COLUMNS: readonly TableProps.ColumnDefinition<EventRecord>[] = [
   {
     id: "time",
     header: "Time",
-    width: 110,
-    cell: ({ atMs }) => (
-      <time dateTime={new Date(atMs).toISOString()} title={momentText(atMs)} className="figures">
-        {clockText(atMs)}
-      </time>
-    ),
+    width: 140,
+    cell: ({ atMs }) => <EventTime atMs={atMs} />,
   },
   {
     id: "severity",
@@ -53,6 +50,15 @@ const COLUMNS: readonly TableProps.ColumnDefinition<EventRecord>[] = [
     cell: ({ text }) => <span className="any-text">{text}</span>,
   },
 ];
+
+function EventTime({ atMs }: { readonly atMs: number }) {
+  const { nowMs } = useCluster();
+  return (
+    <time dateTime={new Date(atMs).toISOString()} title={momentText(atMs)} className="figures">
+      {eventTimeText(atMs, nowMs)}
+    </time>
+  );
+}
 
 /** Events, newest first. */
 export function EventsTable({

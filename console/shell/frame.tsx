@@ -40,7 +40,6 @@ export function Frame({ children, liveness, navigation, crumbs, notifications }:
   const navigate = useNavigate();
   const { pathname } = useLocation();
   const [isHelpOpen, setIsHelpOpen] = useState(false);
-  const [isNavigationOpen, setIsNavigationOpen] = useState(window.innerWidth >= 1_200);
   const follow = (event: CustomEvent<{ readonly href?: string }>) => {
     event.preventDefault();
     if (event.detail.href !== undefined) void navigate(event.detail.href);
@@ -59,8 +58,6 @@ export function Frame({ children, liveness, navigation, crumbs, notifications }:
       <AppLayout
         headerSelector="#top"
         ariaLabels={LABELS}
-        navigationOpen={isNavigationOpen}
-        onNavigationChange={({ detail }) => setIsNavigationOpen(detail.open)}
         navigation={
           <SideNavigation
             header={navigation.title}

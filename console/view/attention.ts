@@ -1,5 +1,6 @@
 /** What needs a person, worst first, and what they would do about it. Pure. */
 import type { Health, ModuleView, NodeView } from "#model/contract/snapshot.ts";
+import { listText } from "./format.ts";
 import { holderOf } from "./node-look.ts";
 
 const RANK: Readonly<Record<Health, number>> = {
@@ -85,3 +86,27 @@ export const isFirstStart = (module: ModuleView): boolean =>
   module.configuration.mode === "mirror" &&
   (module.witness === null || module.witness.epoch === 0) &&
   holderOf(module) === null;
+
+/** What to do where no button does it; null where nothing is to be done. */
+export function adviceFor(module: ModuleView): string | null {
+  const silent = module.nodes.filter((node) => node.silent).map(({ nodeId }) => nodeId);
+  const inSync = module.witness?.inSync ?? [];
+  switch (module.health) {
+    case "Unknown":
+      return "Ask on a node itself: mirrorfarm --local status.";
+    case "Unprotected":
+      return silent.length === 0
+        ? null
+        : `Bring ${listText(silent)} back: the rest goes by itself.`;
+    case "Down": {
+      const missing = inSync.filter((node) => silent.includes(node));
+      if (missing.length === 0) return null;
+      return (
+        `Bring ${listText(missing)} back: only there every acknowledged write is. ` +
+        "If that is lost for good, force another node, which may lose writes (Actions)."
+      );
+    }
+    default:
+      return null;
+  }
+}

@@ -2,13 +2,17 @@
 
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
-const COUNT = new Intl.NumberFormat("en-GB");
+const DAY_AND_CLOCK = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric",
+  month: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+});
 
 /** A time of day: `17:46:02`. */
 export const clockText = (atMs: number): string => CLOCK.format(atMs);
 /** A day and a time of day. */
 export const momentText = (atMs: number): string => MOMENT.format(atMs);
-export const countText = (count: number): string => COUNT.format(count);
 
 /** How long something lasts: `850 ms`, `6.2 s`, `3 min`, `5 h`, `2 d`. */
 export function durationText(ms: number): string {
@@ -24,9 +28,19 @@ export function durationText(ms: number): string {
 
 /** How long ago something was; clocks that disagree a little do not make a future of it. */
 export function ageText(atMs: number, nowMs: number): string {
-  const ageMs = nowMs - atMs;
-  return ageMs < 1_000 ? "now" : `${durationText(Math.max(1_000, ageMs)).replace(".0", "")} ago`;
+  return nowMs - atMs < 1_000 ? "now" : `${lastingText(atMs, nowMs)} ago`;
 }
+
+/** How long something lasts already, in whole seconds at the finest. */
+export function lastingText(sinceMs: number, nowMs: number): string {
+  const seconds = Math.max(0, Math.floor((nowMs - sinceMs) / 1_000));
+  return seconds < 60 ? `${seconds} s` : durationText(seconds * 1_000);
+}
+
+const DAY_MS = 86_400_000;
+/** A time of day, with its day when that was not lately. */
+export const eventTimeText = (atMs: number, nowMs: number): string =>
+  nowMs - atMs < DAY_MS / 2 ? clockText(atMs) : DAY_AND_CLOCK.format(atMs);
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"] as const;
 /** A size in powers of 1024. */

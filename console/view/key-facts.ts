@@ -69,6 +69,7 @@ function addressFact({ address, nodes }: ModuleView): Fact {
     case "confirmed":
       return { text: `${shown} on ${on}, confirmed`.trim(), tone: "success" };
     case "requested":
+      if (on === "no node") return { text: `${shown}: nobody leads`.trim() };
       return { text: `${shown} to ${on}, asked for`.trim(), tone: "progress" };
     case "failed":
       return { text: `${shown}: ${address.text}`, tone: "error" };

@@ -99,8 +99,9 @@ function linkOf(module: ModuleView, isStale: boolean): TopologyLink {
     };
   }
   if (isAttached) return { kind: "resync", label: ["joining"], from: null };
-  if (facts.every(({ report }) => report === null)) {
-    return { kind: "unknown", label: ["not known"], from: null };
+  const isRunning = facts.some(({ report }) => report !== null && report.state !== "STOP");
+  if (!isRunning || module.witness === null || module.witness.epoch === 0) {
+    return { kind: "unknown", label: ["not running"], from: null };
   }
   return { kind: "broken", label: ["no replication"], from: null };
 }

@@ -12,7 +12,7 @@ export function EventsPage() {
   return (
     <ContentLayout
       header={
-        <Header variant="h1" description="What happened, in one order; each event has its number.">
+        <Header variant="h1" description="What happened in the cluster, on one clock.">
           Events
         </Header>
       }

@@ -43,6 +43,14 @@ export function FailoverLanes({ drawing }: { readonly drawing: FailoverDrawing }
               </text>
             </g>
           ))}
+          {drawing.marks.map((mark) => (
+            <path
+              key={mark.number}
+              d={`M ${x(mark.at)} ${mark.row * MARK_ROW + 20} V ${lanesEnd}`}
+              stroke={QUIET_INK}
+              strokeDasharray="2 4"
+            />
+          ))}
           {drawing.lanes.map((lane, index) => {
             const y = marksHeight + index * pitch + (isWide ? 0 : 18);
             return (
@@ -56,7 +64,7 @@ export function FailoverLanes({ drawing }: { readonly drawing: FailoverDrawing }
               </g>
             );
           })}
-          <Marks drawing={drawing} x={x} lanesEnd={lanesEnd} />
+          <Marks drawing={drawing} x={x} />
         </svg>
       )}
     </div>
@@ -97,24 +105,15 @@ function Span({
 function Marks({
   drawing,
   x,
-  lanesEnd,
 }: {
   readonly drawing: FailoverDrawing;
   readonly x: (share: number) => number;
-  readonly lanesEnd: number;
 }) {
   return drawing.marks.map((mark) => {
     const cx = Math.min(x(1) - 11, Math.max(x(0) + 11, x(mark.at)));
     const cy = mark.row * MARK_ROW + 12;
     return (
       <g key={mark.number}>
-        <path
-          d={`M ${x(mark.at)} ${cy + 10} V ${lanesEnd}`}
-          stroke={INK}
-          strokeDasharray="2 4"
-          strokeWidth={1}
-          opacity={0.5}
-        />
         <circle cx={cx} cy={cy} r={10} fill={INK} />
         <text x={cx} y={cy + 4} textAnchor="middle" fontSize={12} fontWeight={700} fill={PAPER}>
           {mark.number}

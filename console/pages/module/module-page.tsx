@@ -11,12 +11,12 @@ import type { ModuleView } from "#model/contract/snapshot.ts";
 import { ActionButton } from "../../actions/action-button.tsx";
 import { ActionMenu } from "../../actions/action-menu.tsx";
 import { describeProblem } from "../../api/client.ts";
-import { Age, HealthBadge } from "../../shell/badges.tsx";
+import { HealthBadge, Lasting } from "../../shell/badges.tsx";
 import { useCluster } from "../../shell/cluster-context.tsx";
 import { EventLog } from "../../shell/event-log.tsx";
 import { RouteLink } from "../../shell/route-link.tsx";
 import { usePage } from "../../shell/use-page.ts";
-import { suggestedAction } from "../../view/attention.ts";
+import { adviceFor, suggestedAction } from "../../view/attention.ts";
 import { OverviewTab } from "./overview-tab.tsx";
 
 /** The route `/c/:cluster/modules/:module`. */
@@ -47,6 +47,7 @@ function Module({ module }: { readonly module: ModuleView }) {
   const { isStale } = useCluster();
   const [search, setSearch] = useSearchParams();
   const action = suggestedAction(module);
+  const advice = adviceFor(module);
   return (
     <ContentLayout
       header={
@@ -77,10 +78,11 @@ function Module({ module }: { readonly module: ModuleView }) {
               <HealthBadge health={module.health} isStale={isStale} />
             </Box>
             <Box color="text-body-secondary" padding={{ top: "xxxs" }}>
-              since <Age atMs={module.sinceMs} />
+              <Lasting sinceMs={module.sinceMs} />
             </Box>
           </SpaceBetween>
           <Box variant="p">{module.why}</Box>
+          {advice !== null && <Box variant="p">{advice}</Box>}
         </div>
         <Tabs
           ariaLabel={`Views of ${module.id}`}

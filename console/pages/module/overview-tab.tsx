@@ -33,7 +33,7 @@ export function OverviewTab({ module }: { readonly module: ModuleView }) {
                   <span className="any-text">{text}</span>
                 ) : (
                   <StatusIndicator type={INDICATOR_OF_TONE[isStale ? "pending" : tone]} wrapText>
-                    {text}
+                    <span className="any-text">{text}</span>
                   </StatusIndicator>
                 ),
             }))}

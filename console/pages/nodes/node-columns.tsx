@@ -9,7 +9,7 @@ import { certificateText, linkText } from "../../view/node-facts.ts";
 /** Columns of the table of nodes. */
 export const NODE_COLUMNS: readonly TableProps.ColumnDefinition<NodeView>[] = [
   { id: "name", header: "Node", isRowHeader: true, cell: ({ id }) => id },
-  { id: "status", header: "Status", cell: (node) => <NodeStatus node={node} /> },
+  { id: "status", header: "Status", minWidth: 150, cell: (node) => <NodeStatus node={node} /> },
   {
     id: "addresses",
     header: "Addresses",
@@ -23,14 +23,14 @@ export const NODE_COLUMNS: readonly TableProps.ColumnDefinition<NodeView>[] = [
   {
     id: "links",
     header: "Heartbeats",
-    minWidth: 220,
+    minWidth: 180,
     cell: ({ links }) =>
       links.length === 0
         ? "–"
         : links.map((link) => (
             <div key={`${link.peer}/${link.network}`}>
-              <StatusIndicator type={link.up ? "success" : "error"}>
-                {linkText(link)}
+              <StatusIndicator type={link.up ? "success" : "error"} wrapText>
+                <span className="any-text">{linkText(link)}</span>
               </StatusIndicator>
             </div>
           )),
@@ -38,34 +38,37 @@ export const NODE_COLUMNS: readonly TableProps.ColumnDefinition<NodeView>[] = [
   { id: "modules", header: "Modules", cell: ({ id }) => <ModulesOn nodeId={id} /> },
   {
     id: "clock",
-    header: "Clock offset",
+    header: "Clock",
     cell: ({ clockOffsetMs }) => (clockOffsetMs === null ? "–" : `${clockOffsetMs} ms`),
   },
   { id: "version", header: "Agent", cell: ({ agentVersion }) => agentVersion ?? "–" },
   { id: "certificate", header: "Certificate", cell: (node) => <Certificate node={node} /> },
-  {
-    id: "warnings",
-    header: "Warnings",
-    minWidth: 160,
-    cell: ({ warnings }) =>
-      warnings.length === 0 ? "none" : <span className="any-text">{warnings.join("; ")}</span>,
-  },
 ];
 
 function NodeStatus({ node }: { readonly node: NodeView }) {
   const { isStale } = useCluster();
   const { enrolled, silent, lastReportAtMs } = node;
-  if (!enrolled) return <StatusIndicator type="pending">has not joined yet</StatusIndicator>;
+  if (!enrolled) return <Pending text="has not joined yet" />;
   if (lastReportAtMs === null) {
-    return <StatusIndicator type="pending">joined, no report yet</StatusIndicator>;
+    return <Pending text="joined, no report yet" />;
   }
   if (isStale) {
-    return <StatusIndicator type="pending">unknown</StatusIndicator>;
+    return <Pending text="unknown" />;
   }
   return (
-    <StatusIndicator type={silent ? "error" : "success"}>
-      {silent ? "silent, last report " : "reports, last "}
-      <Age atMs={lastReportAtMs} />
+    <StatusIndicator type={silent ? "error" : "success"} wrapText>
+      <span className="any-text">
+        {silent ? "silent, last report " : "reports, last "}
+        <Age atMs={lastReportAtMs} />
+      </span>
+    </StatusIndicator>
+  );
+}
+
+function Pending({ text }: { readonly text: string }) {
+  return (
+    <StatusIndicator type="pending" wrapText>
+      <span className="any-text">{text}</span>
     </StatusIndicator>
   );
 }

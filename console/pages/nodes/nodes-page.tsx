@@ -2,6 +2,8 @@
 import Box from "@cloudscape-design/components/box";
 import ContentLayout from "@cloudscape-design/components/content-layout";
 import Header from "@cloudscape-design/components/header";
+import SpaceBetween from "@cloudscape-design/components/space-between";
+import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import Table from "@cloudscape-design/components/table";
 import { useCluster } from "../../shell/cluster-context.tsx";
 import { usePage } from "../../shell/use-page.ts";
@@ -12,6 +14,7 @@ export function NodesPage() {
   const { clusterId, state } = useCluster();
   usePage(`Nodes · ${clusterId}`);
   const nodes = state?.nodes ?? [];
+  const warnings = nodes.flatMap((node) => node.warnings.map((text) => `${node.id}: ${text}`));
   return (
     <ContentLayout header={<Header variant="h1">Nodes</Header>}>
       <Table
@@ -27,6 +30,17 @@ export function NodesPage() {
           <Header variant="h2" counter={`(${nodes.length})`}>
             Machines of {clusterId}
           </Header>
+        }
+        footer={
+          warnings.length === 0 ? undefined : (
+            <SpaceBetween size="xxs">
+              {warnings.map((text) => (
+                <StatusIndicator key={text} type="warning" wrapText>
+                  <span className="any-text">{text}</span>
+                </StatusIndicator>
+              ))}
+            </SpaceBetween>
+          )
         }
         empty={
           <Box textAlign="center" padding="m">

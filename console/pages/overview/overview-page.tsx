@@ -11,13 +11,14 @@ import type { ModuleView } from "#model/contract/snapshot.ts";
 import { ActionButton } from "../../actions/action-button.tsx";
 import { describeProblem } from "../../api/client.ts";
 import type { ClusterState } from "../../api/cluster-state.ts";
-import { Age, HealthBadge } from "../../shell/badges.tsx";
+import { Age, HealthBadge, Lasting } from "../../shell/badges.tsx";
 import { useCluster } from "../../shell/cluster-context.tsx";
 import { EventsTable } from "../../shell/events-table.tsx";
 import { modulePage } from "../../shell/paths.ts";
 import { RouteLink } from "../../shell/route-link.tsx";
 import { usePage } from "../../shell/use-page.ts";
 import {
+  adviceFor,
   byUrgency,
   clusterNumbers,
   needsAttention,
@@ -119,10 +120,12 @@ function Attention({ modules }: { readonly modules: readonly ModuleView[] }) {
                 </RouteLink>
                 <HealthBadge health={module.health} isStale={isStale} />
                 <Box variant="small">
-                  since <Age atMs={module.sinceMs} />
+                  <Lasting sinceMs={module.sinceMs} />
                 </Box>
               </SpaceBetween>
-              <span className="any-text">{module.why}</span>
+              <span className="any-text">
+                {module.why} {adviceFor(module)}
+              </span>
               {action !== null && (
                 <ActionButton ask={{ moduleId: module.id, kind: action.kind, node: action.node }}>
                   {action.label}

@@ -1,0 +1,73 @@
+/** One Chromium for a test file, and pages that notice everything that is wrong with them. */
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+
+const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
+/** Without it these tests are listed as not run, with what to install. */
+export const HAS_CHROMIUM = existsSync(CHROMIUM);
+export const WHY_NOT = "needs Chromium: apt-get install -y --no-install-recommends chromium";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const CHECKS = readFileSync(join(import.meta.dirname, "page-scripts", "checks.js"), "utf8");
+const STEP_MS_MAX = 15_000;
+
+/** Starts Chromium; it can reach nothing but this machine's loopback ports. */
+export const launch = (): Promise<Browser> =>
+  chromium.launch({
+    executablePath: CHROMIUM,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--disable-dev-shm-usage",
+      "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+    ],
+  });
+
+export interface PageOptions {
+  readonly colorScheme?: "light" | "dark";
+  readonly width?: number;
+  /** Messages that this test provokes on purpose. */
+  readonly allowed?: RegExp;
+}
+
+export interface WatchedPage {
+  readonly page: Page;
+  readonly context: BrowserContext;
+  /** What the page or the browser complained about so far. */
+  readonly complaints: readonly string[];
+}
+
+/** A page in a context of its own. */
+export async function openPage(browser: Browser, options: PageOptions = {}): Promise<WatchedPage> {
+  const context = await browser.newContext({
+    colorScheme: options.colorScheme ?? "light",
+    reducedMotion: "reduce",
+    viewport: { width: options.width ?? 1280, height: 900 },
+    locale: "en-GB",
+    timezoneId: "UTC",
+  });
+  context.setDefaultTimeout(STEP_MS_MAX);
+  await context.addInitScript({ content: `${AXE}\n${CHECKS}` });
+  const page = await context.newPage();
+  const complaints: string[] = [];
+  const complain = (text: string) => {
+    if (options.allowed?.test(text) !== true) complaints.push(text);
+  };
+  page.on("pageerror", (error) => complain(`pageerror: ${error.message}`));
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complain(message.text());
+  });
+  return { page, context, complaints };
+}
+
+/** What axe and our own checks find on the page as it is; an empty list is a pass. */
+export async function problemsOn(page: Page): Promise<readonly string[]> {
+  return await page.evaluate<string[]>("window.__checks.problems()");
+}
