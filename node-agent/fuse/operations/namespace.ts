@@ -124,7 +124,8 @@ export const link: Handler = (tree, parent) => {
   const made = linkat(AT_FDCWD, descriptorPath(fd), directory, name, AT_SYMLINK_FOLLOW);
   if (made < 0) return made;
   if (node.isAnonymous) nameAnonymous(node, parent, openPath(directory, name));
-  tree.reports.attributes(node);
+  // Wholly: what is written by the new name while it lasts is found by the old one later.
+  tree.reports.file(node);
   const linked = tree.adopt(parent, directory, name);
   if (linked !== node) return tree.fault("link", "leads to another file");
   tree.times.mark(parent);
