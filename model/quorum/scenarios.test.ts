@@ -580,6 +580,70 @@ test("what a node publishes fits a heartbeat, also with a pair decision in it", 
   expect(longest).toBeLessThanOrEqual(PEER_STATE_BYTES_MAX);
 });
 
+describe("narrow paths", () => {
+  test("a standing vote that answers an older ask is not taken", () => {
+    const w = new World();
+    w.startInSync();
+    w.cutWitness();
+    w.b.data.isHung = true;
+    w.runUntil("a asks", () => w.a.state?.role.kind === "leading" && w.a.state.role.ask !== null);
+    const peer = w.a.state?.peer;
+    if (peer == null) throw new Error("never heard");
+    const stale = { id: "of long ago", epoch: 1 };
+    w.a.tell({ kind: "peerStateReceived", state: { ...peer, standingVoteGiven: stale } });
+    expect(w.a.disk?.standingVote).toBe(null);
+    expect(w.a.data.acksAlone).toBe(false);
+  });
+
+  test("the peer loses patience just when the old primary is helped again: one of them leads", () => {
+    const w = new World();
+    w.startInSync();
+    w.cutWitness("a");
+    w.cut.add("b>a");
+    w.runUntil("a gave up", () => w.a.state?.role.kind === "waiting");
+    w.runUntil("b waits for it", () => w.b.state?.role.kind === "waiting", 5000);
+    const role = w.b.state?.role;
+    if (role?.kind !== "waiting") throw new Error("not waiting");
+    const { bootWaitMs, heartbeatMs } = w.timers;
+    w.runFor(role.sinceMs + bootWaitMs - heartbeatMs - 10 - w.nowMs);
+    w.cut.delete("b>a");
+    w.runFor(5000);
+    expect(w.leader()).not.toBe(null);
+  });
+
+  test("the successor's OS dies with the release in hand: it was synced before, and lacks nothing", () => {
+    const w = new World();
+    w.startInSync();
+    w.runFor(3000);
+    w.a.command({ kind: "switchover" });
+    w.runUntil("released", () => w.a.disk?.released != null);
+    w.b.crashOs();
+    w.b.boot();
+    w.runUntil("somebody leads", () => w.leader() !== null, 20_000);
+    w.runUntil("in sync", () => w.isInSync());
+  });
+
+  test("a machine put back to an older state is named in the set, and is not believed", () => {
+    const w = new World();
+    w.startInSync();
+    const disk = w.a.disk;
+    const files = [...w.a.data.applied];
+    w.a.command({ kind: "switchover" });
+    w.runUntil("in sync", () => w.record?.epoch === 2 && w.isInSync());
+    w.runFor(2000);
+    w.b.crash();
+    w.a.crashOs();
+    w.a.data.restore(files);
+    w.a.disk = disk === null ? null : { ...disk, isStoppedCleanly: true };
+    w.a.boot();
+    w.runFor(30_000);
+    expect(w.leader()).toBe(null);
+    w.b.boot(false);
+    w.runUntil("in sync", () => w.isInSync(), 30_000);
+    expect(w.record?.primary).toBe("b");
+  });
+});
+
 describe("found by random histories", () => {
   test("a decision of the pair is made once, however long the peer's disk hangs", () => {
     const w = new World();

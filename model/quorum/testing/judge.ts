@@ -90,7 +90,8 @@ export class Judge {
   persisted(id: NodeId, was: NodeDisk | null, now: NodeDisk): void {
     if (was === null) return;
     // A start from what the disk kept counts as the death of both, and is shown as such.
-    if (was.isUnclean && !now.isUnclean && now.primary === id) this.forgive(id);
+    const isByPair = now.primary === id && now.pairDecision !== null;
+    if (was.isUnclean && !now.isUnclean && isByPair) this.forgive(id);
     assert(now.epoch >= was.epoch, `S2: ${id} went back from ${was.epoch} to ${now.epoch}`);
     const voted = was.pairVote?.terms.epoch ?? 0;
     const bound = Math.max(now.epoch, now.pairVote?.terms.epoch ?? 0);

@@ -57,6 +57,16 @@ export class SimData {
     for (const op of this.#synced) this.applied.add(op);
   }
 
+  /** The files are put back to what they were earlier. */
+  restore(earlier: readonly number[]): void {
+    this.applied.clear();
+    this.#synced.clear();
+    for (const op of earlier) {
+      this.applied.add(op);
+      this.#synced.add(op);
+    }
+  }
+
   /** Open operations end with an error: nothing waits any more. */
   fail(): void {
     this.#waiting = [];
