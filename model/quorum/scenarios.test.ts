@@ -660,6 +660,18 @@ describe("found by random histories", () => {
     expect(w.a.disk?.epoch ?? 0).toBeLessThanOrEqual(4);
   });
 
+  test("between flush and release nothing is answered, so that the release is the whole truth", () => {
+    const w = new World();
+    w.startInSync();
+    w.a.command({ kind: "switchover" });
+    w.runUntil("signing", () => {
+      const role = w.a.state?.role;
+      return role?.kind === "leading" && role.handover?.step === "flushing";
+    });
+    expect(w.a.canAnswer()).toBe(false);
+    w.runUntil("in sync", () => w.record?.epoch === 2 && w.isInSync());
+  });
+
   test("a vote for the pair that came to nothing is outgrown once the witness is back", () => {
     const w = new World();
     w.startInSync();

@@ -76,7 +76,11 @@ export function outputsOf(s: NodeState, nowMs: BootMs): Outputs {
  * closed: what it held back when its epoch ended must never be answered.
  */
 function isFenced(s: NodeState, wasPrimary: boolean): boolean {
-  if (s.role.kind === "leading" && s.role.hasServed) return s.role.fencedSinceMs !== null;
+  if (s.role.kind === "leading" && s.role.hasServed) {
+    // From the flush on nothing is answered: a write acknowledged after it would be on no disk.
+    const step = s.role.handover?.step;
+    return s.role.fencedSinceMs !== null || step === "flushing" || step === "signing";
+  }
   return wasPrimary || s.role.kind === "steppingDown" || s.role.kind === "broken";
 }
 

@@ -225,17 +225,18 @@ export class SimData {
       if (this.servedEpoch !== epoch) return;
       if (this.#attachment === null) {
         this.#node.tell({ kind: "flushFailed", cause: "not attached" });
-      } else if (this.#waiting.length > 0) {
-        this.#flush(epoch);
       } else {
-        this.#syncPeer(this.#attachment);
+        for (const op of this.#waiting) this.#replicate(op, this.#attachment);
+        this.#world.after(8, () => this.#syncPeer(epoch));
       }
     });
   }
 
   /** The peer's own answer that this attachment is on its disk; lost with it. */
-  #syncPeer(attachment: number): void {
+  #syncPeer(epoch: Epoch): void {
     const { peer } = this.#node;
+    const attachment = this.#attachment;
+    if (attachment === null || this.servedEpoch !== epoch) return;
     this.#carry(() => {
       if (!peer.isAlive || peer.isFrozen || peer.data.#attachment !== attachment) return;
       for (const op of peer.data.applied) peer.data.#synced.add(op);
