@@ -171,7 +171,7 @@ export class HostedMirror {
       version: this.installed.version,
       warnings: this.installed.warnings,
       metrics: metrics ?? null,
-      isAttached: this.#isAttached && module.data.isOpen,
+      isAttached: this.#isAttached && module.data.isOpen && module.target.state !== "ALONE",
       leaseRemainingMs: cell.servingEpoch === null ? null : remainingMs,
       grantVoters: [isPeers || until === Number.POSITIVE_INFINITY ? other : "witness"],
     });

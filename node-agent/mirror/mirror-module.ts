@@ -465,7 +465,9 @@ export class MirrorModule {
         return;
       }
       case "stoodStill":
-        this.#post({ kind: "stallNoticed", lastedMs: event.lastedMs });
+        // A short gap holds the replies (see the lease cell) until a voter has answered anew, which
+        // takes one heartbeat. Only a long one is worth stopping the application for.
+        if (event.lastedMs > STALL_MS) this.#stoodStill(event.lastedMs);
         return;
       case "resyncAsked":
         // Only a copy that is durably known as outdated may be overwritten.

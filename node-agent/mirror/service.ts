@@ -73,6 +73,8 @@ export class Service {
   readonly #addresses: readonly VirtualAddress[];
   readonly checks: Checks;
   #held: readonly HeldAddress[] = [];
+  #isFrozen = false;
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(options: ServiceOptions) {
     this.#options = options;
@@ -154,25 +156,42 @@ export class Service {
     this.#lifeCycle.restart(services);
   }
 
+  /** The address leaves at once; stopping the processes takes its bounded time. */
   async freeze(): Promise<void> {
     this.checks.pause();
+    this.#isFrozen = true;
     await this.#releaseAddresses(true);
-    this.#tell(await this.#fence.freeze(FREEZE_MS_MAX));
+    await this.#inTurn(async () => {
+      if (this.#isFrozen) this.#tell(await this.#fence.freeze(FREEZE_MS_MAX));
+    });
   }
 
   async thaw(): Promise<void> {
-    await this.#fence.thaw();
-    const { state, runsScripts } = this.#lifeCycle.view;
-    if (isServing(state)) this.#holdAddresses();
-    if (!runsScripts) this.checks.settledIn(state);
+    this.#isFrozen = false;
+    await this.#inTurn(async () => {
+      await this.#fence.thaw();
+      if (this.#isFrozen) return;
+      const { state, runsScripts } = this.#lifeCycle.view;
+      if (isServing(state)) this.#holdAddresses();
+      if (!runsScripts) this.checks.settledIn(state);
+    });
+  }
+
+  /** A thaw must not overtake the freeze before it: what it missed would stay stopped for ever. */
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    this.#turn = this.#turn.then(step, step);
+    return this.#turn;
   }
 
   /** Ends everything of the module; the life cycle then goes to `target` by its stop scripts. */
   async kill(target: "STOP" | "WAIT" | "SECOND"): Promise<void> {
+    this.#isFrozen = false;
     await this.#releaseAddresses(true);
-    const killed = await this.#lifeCycle.killedBy(target, () => this.#fence.kill(KILL_MS_MAX));
-    await this.#fence.thaw();
-    this.#tell(killed);
+    await this.#inTurn(async () => {
+      const killed = await this.#lifeCycle.killedBy(target, () => this.#fence.kill(KILL_MS_MAX));
+      await this.#fence.thaw();
+      this.#tell(killed);
+    });
   }
 
   /** The control plane did not see the address here: put it on again, and tell the neighbours. */

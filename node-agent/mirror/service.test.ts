@@ -2,10 +2,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { ProcConfig } from "#model/module/config.ts";
-import { Service, type ServiceEvent } from "../mirror/service.ts";
-import { readProcess, signal } from "./process-table.ts";
-import { moduleConfig } from "./testing/test-config.ts";
-import { TestModule, until } from "./testing/test-module.ts";
+import { readProcess, signal } from "../modules/process-table.ts";
+import { moduleConfig } from "../modules/testing/test-config.ts";
+import { TestModule, until } from "../modules/testing/test-module.ts";
+import { Service, type ServiceEvent } from "./service.ts";
 
 /** The parts of this folder as the agent joins them, with a real application. */
 let module: TestModule;
@@ -116,6 +116,18 @@ test("a fenced module goes on where it stopped when it is thawed", async () => {
   await started.thaw();
   expect(applications()).toEqual([application]);
   expect(module.recorded()).toEqual(["start_prim"]);
+});
+
+test("a thaw that comes while the freeze is under way leaves nothing stopped", async () => {
+  const started = open({ kind: "restart" });
+  const application = await startApplication(started);
+  for (let round = 0; round < 3; round += 1) {
+    const freezing = started.freeze();
+    await started.thaw();
+    await freezing;
+  }
+  await until(() => !["T", "t"].includes(readProcess(application)?.state ?? "T"));
+  expect(applications()).toEqual([application]);
 });
 
 test("one that lost its role is killed while frozen, and nothing starts again", async () => {
