@@ -49,7 +49,12 @@ export class Playground {
 
   constructor(options: PlaygroundOptions) {
     this.#options = options;
-    this.#controlPlace.people = `127.0.0.1:${options.controlPort}`;
+    // Fixed places: open pages and nodes of an earlier playground find it again.
+    const { controlPort } = options;
+    this.#controlPlace = {
+      people: `127.0.0.1:${controlPort}`,
+      agents: `127.0.0.1:${controlPort === 0 ? 0 : controlPort + 1}`,
+    };
     this.nodes = ["node1", "node2"].map((name, index) => ({
       name,
       address: `127.0.0.${11 + index}`,
