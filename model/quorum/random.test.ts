@@ -147,7 +147,7 @@ describe("random histories", () => {
         const w = live(h);
         expect(w.judge.acknowledgedCount).toBeGreaterThan(0);
       }),
-      { numRuns: 100, seed: 20261123 },
+      { numRuns: 100, seed: 20261123, interruptAfterTimeLimit: 10_000 },
     );
   });
 });
