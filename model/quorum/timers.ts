@@ -69,8 +69,6 @@ export const TIMER_PROFILES = {
   tolerant: { ...COMMON, heartbeatMs: 1000, detectAfterMs: 10_000, peerLeaseMs: 15_000 },
 } as const satisfies Record<string, QuorumTimers>;
 
-export type TimerProfile = keyof typeof TIMER_PROFILES;
-
 /** Which two timers contradict each other, and the sentence for the person who set them. */
 export type TimerConflict = {
   readonly first: keyof QuorumTimers;

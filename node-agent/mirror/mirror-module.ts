@@ -293,7 +293,8 @@ export class MirrorModule {
     if (effect.kind === "fence") {
       if (this.#isFenced) return;
       this.#isFenced = true;
-      this.#say("fenced", "C", effect.reason);
+      // A primary that hands over answers nothing either, but there it is part of the order.
+      this.#say("fenced", isServing(this.#target.state) ? "C" : "S", effect.reason);
       void this.service.freeze();
       return;
     }
@@ -442,6 +443,11 @@ export class MirrorModule {
       });
     }
     this.service.setTarget(state, this.#action);
+    // The protocol waits for this answer also where nothing had to be stopped.
+    const { view } = this.service;
+    if (!isServing(state) && view.state === state && !view.runsScripts) {
+      this.#post({ kind: "serviceStopped" });
+    }
     this.#options.onChanged();
   }
 

@@ -25,7 +25,6 @@ const TCP_USER_TIMEOUT = 18;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const MSG_NOSIGNAL = 0x4000;
-const SHUT_RDWR = 2;
 const BACKLOG = 16;
 
 const socketCall = systemCall<[domain: number, type: number, protocol: number]>(
@@ -53,10 +52,6 @@ const getsocknameCall = systemCall<[fd: number, address: Uint8Array, length: Uin
 const sendCall = systemCall<[fd: number, data: Uint8Array, length: number, flags: number]>(
   "long send(int, const void *, ulong, int)",
 );
-const shutdownCall = systemCall<[fd: number, how: number]>("int shutdown(int, int)");
-const socketpairCall = systemCall<
-  [domain: number, type: number, protocol: number, ends: Uint8Array]
->("int socketpair(int, int, int, void *)");
 
 /** recv(2): bytes received, 0 when the peer has closed, -EAGAIN when there is nothing now. */
 export const receive = systemCall<[fd: number, into: Uint8Array, length: number, flags: number]>(
@@ -66,9 +61,6 @@ export const receive = systemCall<[fd: number, into: Uint8Array, length: number,
 /** send(2), without SIGPIPE: bytes taken (perhaps fewer than all), or -EAGAIN when there is no room. */
 export const send = (fd: number, data: Uint8Array): number =>
   sendCall(fd, data, data.length, MSG_NOSIGNAL);
-
-/** Ends both directions at once, also for another thread that waits on `fd`; does not close it. */
-export const shutdown = (fd: number): number => shutdownCall(fd, SHUT_RDWR);
 
 /** A listening socket on a numeric address; -EINVAL when `host` is not one. */
 export function listenOn(host: string, port: number): number {
@@ -127,19 +119,6 @@ export function tuneConnection(fd: number, userTimeoutMs: number): void {
   setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, 2);
   setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
   setOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, userTimeoutMs);
-}
-
-/** Two connected local stream sockets, or a negative errno in `error`. */
-export function socketPair(): {
-  readonly left: number;
-  readonly right: number;
-  readonly error: number;
-} {
-  const ends = new Int32Array(2);
-  const AF_UNIX = 1;
-  const bytes = new Uint8Array(ends.buffer);
-  const error = socketpairCall(AF_UNIX, SOCK_STREAM | SOCK_FLAGS, 0, bytes);
-  return { left: ends[0] ?? -1, right: ends[1] ?? -1, error };
 }
 
 /** struct sockaddr_in or sockaddr_in6 (ip(7), ipv6(7)) of a numeric address, or null. */
