@@ -27,7 +27,6 @@ const DEBIAN = {
   nftables: { proof: ["/usr/sbin/nft"], why: "cuts links in the lab" },
   e2fsprogs: { proof: ["/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4"], why: "disks of the lab" },
   procps: { proof: ["/usr/bin/ps", "/bin/ps"], why: "process lists" },
-  attr: { proof: ["/usr/bin/getfattr"], why: "extended attributes in the POSIX suite" },
   postgresql: { proof: ["/usr/bin/pg_lsclusters"], why: "the lab's real application" },
   chromium: { proof: ["/usr/bin/chromium"], why: "looks at the console" },
   "fonts-liberation": {
@@ -70,7 +69,7 @@ function installNpmPackages() {
   // No install scripts: every native part we use comes as a ready package (see CONTRIBUTING.md).
   const isInstalled = run(
     "npm",
-    ["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+    ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error"],
     "npm packages",
   );
   if (!isInstalled) fail("npm ci failed; read its message above, then run the same command again");
