@@ -30,7 +30,9 @@ export function systemCall<A extends readonly Argument[]>(
 ): (...args: A) => number {
   const call: (...args: A) => number = libc.func(prototype);
   return (...args) => {
-    const result = call(...args);
+    // koffi answers a BigInt beyond 2^53 (the position in a large directory): only a number is safe
+    // to calculate with, and nobody needs the last digits of such a one.
+    const result = Number(call(...args));
     // errno must be read before any other call, or that call's outcome is read instead.
     return result < 0 ? -koffi.errno() : result;
   };
