@@ -9,6 +9,7 @@
  */
 import "@cloudscape-design/global-styles/index.css";
 import "./console.css";
+import { colorBackgroundLayoutMain } from "@cloudscape-design/design-tokens";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./shell/app.tsx";
@@ -16,6 +17,8 @@ import { applyTheme, rememberedTheme } from "./shell/theme.ts";
 
 // Before anything is drawn, so that a dark page never flashes white.
 applyTheme(rememberedTheme());
+// The components colour their own ground only; around them, and before them, it is the page's.
+document.body.style.background = colorBackgroundLayoutMain;
 const root = document.getElementById("root");
 if (root !== null) {
   createRoot(root).render(

@@ -36,7 +36,14 @@ export function App() {
               <Route path="nodes" element={<NodesPage />} />
               <Route path="*" element={<NotFoundPage />} />
             </Route>
-            <Route path="*" element={<NotFoundPage />} />
+            <Route
+              path="*"
+              element={
+                <main>
+                  <NotFoundPage />
+                </main>
+              }
+            />
           </Routes>
         </Suspense>
       </SessionGate>

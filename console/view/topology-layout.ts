@@ -76,7 +76,8 @@ function stack(width: number, count: number, hasWitness: boolean): TopologyLayou
   }));
   const witness = witnessBox(width);
   const right = width - margin / 2;
-  const x = (width - margin) / 2;
+  // To the left, so that the label beside it has room.
+  const x = 40;
   const last = boxes.at(-1);
   return {
     width,

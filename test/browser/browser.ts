@@ -2,7 +2,13 @@
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import {
+  type Browser,
+  type BrowserContext,
+  chromium,
+  type Locator,
+  type Page,
+} from "playwright-core";
 
 const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 /** Without it these tests are listed as not run, with what to install. */
@@ -68,6 +74,20 @@ export async function openPage(browser: Browser, options: PageOptions = {}): Pro
 }
 
 /** What axe and our own checks find on the page as it is; an empty list is a pass. */
-export async function problemsOn(page: Page): Promise<readonly string[]> {
-  return await page.evaluate<string[]>("window.__checks.problems()");
+export const problemsOn = (page: Page): Promise<readonly string[]> =>
+  page.evaluate<string[]>("window.__checks.problems(false)");
+
+/** The same page in dark colours, judged by what colours can change. */
+export async function problemsInTheDark(page: Page): Promise<readonly string[]> {
+  // Not by the button: a dialog may be in front of it.
+  await page.evaluate("document.body.classList.add('awsui-dark-mode')");
+  return await page.evaluate<string[]>("window.__checks.problems(true)");
 }
+
+/** The connection as the top bar says it; the components keep hidden copies of it, to measure. */
+export const connection = (page: Page, text: string): Locator =>
+  page.getByRole("button", { name: `Connection: ${text}` });
+
+/** A text that is seen, not one that is only read out or kept for measuring. */
+export const seen = (page: Page, text: string | RegExp): Locator =>
+  page.getByText(text).filter({ visible: true }).first();

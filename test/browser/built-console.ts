@@ -28,6 +28,8 @@ export function buildConsole(): void {
     cwd: ROOT,
     encoding: "utf8",
     timeout: BUILD_MS_MAX,
+    // The test runner's own NODE_ENV would put React's development build into it.
+    env: { ...process.env, NODE_ENV: "production" },
   });
   if (built.status !== 0) throw new Error(`the console does not build:\n${built.stderr}`);
 }
