@@ -1,9 +1,25 @@
 /**
- * Customers of the demo shop: a few that order one thing after another, through the one address
- * that the service has. What was answered "201" is written down as acknowledged; what got no answer
- * is unknown, which is neither a success nor a failure.
+ * Customers of the demo application: a few that ask for one thing after another, through the one
+ * address that the service has. What was answered "done" is written down as acknowledged; what got
+ * no answer is unknown, which is neither a success nor a failure. After an unknown the customer
+ * waits until the service answers at all, so that an outage is not counted as many.
  */
-import { Agent, request } from "node:http";
+
+/** An application that keeps what customers ask for: the shop's orders, a database's rows. */
+export type Application = {
+  /** What a customer's wish is called: "orders", "commits". */
+  readonly noun: string;
+  customer(): Customer;
+  /** All that the application has; null when it does not answer. */
+  kept(): Promise<ReadonlySet<string> | null>;
+};
+
+export type Customer = {
+  /** Whether the service answers at all; asks for nothing. */
+  isServed(): Promise<boolean>;
+  ask(id: string): Promise<"acknowledged" | "refused" | "unknown">;
+  close(): void;
+};
 
 export type LoadCounts = {
   readonly acknowledged: number;
@@ -11,38 +27,36 @@ export type LoadCounts = {
   readonly refused: number;
   /** Of the last full second. */
   readonly perSecond: number;
-  /** Since the last acknowledged order. */
+  /** Since the last acknowledgement. */
   readonly silentMs: number;
 };
 
-export type LoadOptions = {
-  readonly url: string;
-  readonly customers: number;
-  readonly timeoutMs: number;
-};
+const ACKNOWLEDGED_MAX = 5_000_000;
+const PAUSE_MS = 50;
 
-const ORDERS_MAX = 5_000_000;
+const pause = () => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 
 export class LoadGenerator {
-  readonly acknowledged = new Set<string>();
-  readonly #options: LoadOptions;
+  readonly noun: string;
+  readonly #acknowledged = new Set<string>();
+  readonly #application: Application;
   readonly #run = Math.random().toString(36).slice(2, 8);
   #unknown = 0;
   #refused = 0;
   #isStopped = false;
   #lastMs = performance.now();
   #second = { startedMs: performance.now(), count: 0, perSecond: 0 };
-  #onFirstAnswer: ((atUnixMs: number) => void)[] = [];
-  readonly #customers: Promise<void>[] = [];
+  readonly #customers: readonly Promise<void>[];
 
-  constructor(options: LoadOptions) {
-    this.#options = options;
-    for (let n = 0; n < options.customers; n += 1) this.#customers.push(this.#order(n));
+  constructor(application: Application, customers: number) {
+    this.noun = application.noun;
+    this.#application = application;
+    this.#customers = Array.from({ length: customers }, (_, n) => this.#askForEver(n));
   }
 
   counts(): LoadCounts {
     return {
-      acknowledged: this.acknowledged.size,
+      acknowledged: this.#acknowledged.size,
       unknown: this.#unknown,
       refused: this.#refused,
       perSecond: this.#second.perSecond,
@@ -50,21 +64,14 @@ export class LoadGenerator {
     };
   }
 
-  /** Calls back at the next acknowledged order. */
-  onNextAnswer(listener: (atUnixMs: number) => void): void {
-    this.#onFirstAnswer.push(listener);
-  }
-
-  /** How many of the acknowledged orders the shop still has; null when it does not answer. */
+  /** How many of the acknowledged ones are there; null when the application does not answer. */
   async found(): Promise<{ acknowledged: number; found: number } | null> {
-    const acknowledged = [...this.acknowledged];
-    const answer = await send("GET", `${this.#options.url}/orders`, null, 10_000, null);
-    if (answer === null || answer.code !== 200) return null;
-    const { ids }: { ids: string[] } = JSON.parse(answer.text);
-    const there = new Set(ids);
+    const acknowledged = [...this.#acknowledged];
+    const kept = await this.#application.kept();
+    if (kept === null) return null;
     return {
       acknowledged: acknowledged.length,
-      found: acknowledged.filter((id) => there.has(id)).length,
+      found: acknowledged.filter((id) => kept.has(id)).length,
     };
   }
 
@@ -73,59 +80,38 @@ export class LoadGenerator {
     await Promise.all(this.#customers);
   }
 
-  async #order(customer: number): Promise<void> {
-    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    for (let n = 1; !this.#isStopped && this.acknowledged.size < ORDERS_MAX; n += 1) {
-      const id = `${this.#run}-${customer}-${n}`;
-      const body = JSON.stringify({ id });
-      const url = `${this.#options.url}/orders`;
-      const answer = await send("POST", url, body, this.#options.timeoutMs, agent);
-      if (answer?.code === 201) this.#acknowledge(id);
-      else {
-        if (answer === null) this.#unknown += 1;
-        else this.#refused += 1;
-        await new Promise((resolve) => setTimeout(resolve, 50));
+  async #askForEver(number: number): Promise<void> {
+    const customer = this.#application.customer();
+    let isServed = false;
+    for (let n = 1; !this.#isStopped && this.#acknowledged.size < ACKNOWLEDGED_MAX; n += 1) {
+      isServed ||= await customer.isServed();
+      if (!isServed) {
+        await pause();
+        continue;
       }
+      const id = `${this.#run}-${number}-${n}`;
+      const outcome = await customer.ask(id);
+      if (outcome === "acknowledged") {
+        this.#acknowledge(id);
+        continue;
+      }
+      if (outcome === "unknown") this.#unknown += 1;
+      else this.#refused += 1;
+      isServed = false;
+      await pause();
     }
-    agent.destroy();
+    customer.close();
   }
 
   #acknowledge(id: string): void {
-    this.acknowledged.add(id);
+    this.#acknowledged.add(id);
     const nowMs = performance.now();
     this.#lastMs = nowMs;
     this.#second.count += 1;
-    if (nowMs - this.#second.startedMs >= 1000) {
-      this.#second = { startedMs: nowMs, count: 0, perSecond: this.#second.count };
-    }
-    for (const listener of this.#onFirstAnswer.splice(0)) listener(Date.now());
+    const tookMs = nowMs - this.#second.startedMs;
+    if (tookMs < 1000) return;
+    // After an outage the "second" was longer than one: the rate is of the time it really took.
+    const perSecond = Math.round((1000 * this.#second.count) / tookMs);
+    this.#second = { startedMs: nowMs, count: 0, perSecond };
   }
-}
-
-/** One HTTP call; null when no answer came in time, or none at all. */
-function send(
-  method: string,
-  url: string,
-  body: string | null,
-  timeoutMs: number,
-  agent: Agent | null,
-): Promise<{ code: number; text: string } | null> {
-  const { promise, resolve } = Promise.withResolvers<{ code: number; text: string } | null>();
-  const outgoing = request(url, { method, ...(agent === null ? {} : { agent }) }, (incoming) => {
-    let text = "";
-    incoming.setEncoding("utf8");
-    incoming.on("data", (part: string) => {
-      text += part;
-    });
-    incoming.on("end", () => resolve({ code: incoming.statusCode ?? 0, text }));
-    incoming.on("error", () => resolve(null));
-  });
-  const timer = setTimeout(() => outgoing.destroy(), timeoutMs);
-  outgoing.on("close", () => {
-    clearTimeout(timer);
-    resolve(null);
-  });
-  outgoing.on("error", () => resolve(null));
-  outgoing.end(body ?? undefined);
-  return promise;
 }

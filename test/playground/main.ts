@@ -4,25 +4,32 @@
  */
 import { spawn } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { chooseModule, type PlaygroundModule } from "./applications.ts";
+import { removeFolder, takeFolder } from "./own-folder.ts";
 import { servePage } from "./page-server.ts";
-import { Playground, removeFolder } from "./playground.ts";
-import { type Shown, Supervisor } from "./supervisor.ts";
+import { Playground } from "./playground.ts";
+import { countText, type Shown, Supervisor } from "./supervisor.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const HELP = `npm start [-- OPTIONS]      a whole cluster on this machine, to watch and to break
 
-  --module FILE.safe|shop     what runs on it (default: shop, a small web shop)
-  --customers N               how many customers order at the same time (default 4)
+  --module NAME|FILE.safe     what runs on it: shop (the default: a small web shop), postgresql
+                              (as root), or a module file, whose directories and addresses use
+                              %NODE_DATA% and %NODE_ADDRESS%, as both nodes are on this machine
+  --module-port N             where a module file serves on its node (default 8080)
+  --customers N               how many customers ask at the same time (default 4)
   --port N                    port of the playground's page (default 8300)
   --service-port N            port of the service's address (default 8380)
   --control-port N            port of the console (default 8381)
+                              (a port 0 is any free one)
+  --network N                 the nodes are 127.0.N.11 and 127.0.N.12 (default 0)
   --folder DIR                where it keeps everything (default .playground)
   --keep                      leave the folder when it ends
   --watch                     start again whenever a source file changes
-  --json                      one JSON object a line: every change of state
+  --json                      one JSON object a line: where it is, then every change of state
 
 While it runs, type: kill node1, restart node1, cut, mend, switch, stop control,
 start control, status, quit`;
@@ -62,15 +69,29 @@ function whyNoFuse(): string | null {
 
 function line(shown: Shown): string {
   const nodes = shown.nodes.map((node) => `${node.name} ${node.shape} ${node.word}`).join("   ");
-  const { acknowledged, found } = shown.orders;
-  const counted = `${acknowledged} orders acknowledged, ${found ?? "–"} found`;
-  return `${nodes}   ${counted}   ${shown.orders.text}\n  ${shown.why}`;
+  const { load } = shown;
+  const counted = load === null ? "" : `   ${countText(load)}   ${load.text}`;
+  return `${nodes}${counted}\n  ${shown.why}`;
+}
+
+/** A whole number in a range, or an end with a sentence. */
+function numberOf(name: string, text: string, max: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value <= max) return value;
+  return refuse(`--${name} ${text}: want a number from 0 to ${max}`);
+}
+
+function refuse(text: string): never {
+  process.stderr.write(`${text}\n`);
+  process.exit(1);
 }
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       module: { type: "string", default: "shop" },
+      "module-port": { type: "string", default: "8080" },
+      network: { type: "string", default: "0" },
       customers: { type: "string", default: "4" },
       port: { type: "string", default: "8300" },
       "service-port": { type: "string", default: "8380" },
@@ -85,20 +106,29 @@ async function main(): Promise<void> {
   if (values.help) return say(HELP);
   if (values.watch) return watch();
   const why = whyNoFuse();
-  if (why !== null) {
-    process.stderr.write(`the playground cannot mount its directories: ${why}\n`);
-    process.exit(1);
-  }
-  const isFile = values.module.endsWith(".safe");
-  const module = isFile ? basename(values.module, ".safe") : values.module;
+  if (why !== null) refuse(`the playground cannot mount its directories: ${why}`);
+  const port = (name: "port" | "module-port" | "service-port" | "control-port") =>
+    numberOf(name, values[name], 65_534);
+  const module = chooseModule(values.module, port("module-port"));
+  if (typeof module === "string") refuse(module);
+  const options = {
+    customers: numberOf("customers", values.customers, 1000),
+    network: numberOf("network", values.network, 254),
+    servicePort: port("service-port"),
+    controlPort: port("control-port"),
+  };
+  const pagePort = port("port");
+  const folder = resolve(values.folder);
+  const whyNot = module.whyNot(folder);
+  if (whyNot !== null) refuse(`${module.name} cannot run here: ${whyNot}`);
+  const notMine = takeFolder(folder);
+  if (notMine !== null) refuse(notMine);
+  const isQuiet = values.json;
   const playground = new Playground({
-    ...{ folder: values.folder, module, say },
-    moduleFile: isFile ? values.module : null,
-    customers: Number(values.customers),
-    servicePort: Number(values["service-port"]),
-    controlPort: Number(values["control-port"]),
+    ...options,
+    ...{ folder, module, say: isQuiet ? () => undefined : say },
   });
-  await run(playground, module, values);
+  await run(playground, module, { ...values, folder, pagePort });
 }
 
 /** The development loop: Node itself ends and starts the playground when a source changes. */
@@ -118,38 +148,54 @@ function watch(): void {
 }
 
 type Values = {
-  readonly port: string;
+  readonly pagePort: number;
   readonly folder: string;
   readonly keep: boolean;
   readonly json: boolean;
 };
 
-async function run(playground: Playground, module: string, values: Values): Promise<void> {
-  let end: (code: number) => Promise<void> = async (code) => process.exit(code);
+async function run(
+  playground: Playground,
+  module: PlaygroundModule,
+  values: Values,
+): Promise<void> {
+  const { json, folder, keep } = values;
+  const supervisor = new Supervisor(playground, module, (lines) => {
+    if (!json) say(`\n${lines.join("\n  ")}\n`);
+  });
+  let isEnding = false;
+  const end = async (code: number) => {
+    if (isEnding) return;
+    isEnding = true;
+    if (!json) say("\nending everything …");
+    supervisor.close();
+    await playground.stop();
+    if (!keep) removeFolder(folder);
+    process.exit(code);
+  };
+  const fail = (error: unknown) => {
+    if (!isEnding) process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    return end(1);
+  };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => void end(0));
   }
-  let isEnding = false;
-  const supervisor = new Supervisor(playground, module, (lines) => say(`\n${lines.join("\n  ")}`));
-  end = async (code) => {
-    if (isEnding) return;
-    isEnding = true;
-    say("\nending everything …");
-    supervisor.close();
-    await playground.stop();
-    if (!values.keep) removeFolder(values.folder);
-    process.exit(code);
-  };
+  // Whatever is wrong with the supervisor itself: it leaves nothing behind either.
+  process.on("uncaughtException", (error) => void fail(error));
   try {
+    // First the page: its port may be in use, and then nothing else has to begin.
+    const page = await servePage(supervisor, values.pagePort);
+    if (!json) say(`Open  ${page.url}   (it fills while everything starts)\n`);
     await playground.start();
+    if (isEnding) return;
+    if (json) say(JSON.stringify({ url: page.url }));
+    else say(`\nOpen  ${page.url}\n      the service itself is at ${supervisor.shown().address}\n`);
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
-    return await end(1);
+    return await fail(error);
   }
-  const page = await servePage(supervisor, Number(values.port));
-  say(`\nOpen  ${page.url}\n      the service itself is at ${playground.serviceUrl}\n`);
-  say("Type kill node1, restart node1, cut, mend, switch, stop control, status or quit.\n");
-  showChanges(supervisor, values.json);
+  if (!json)
+    say("Type kill node1, restart node1, cut, mend, switch, stop control, status or quit.\n");
+  showChanges(supervisor, json);
   takeCommands(supervisor, () => void end(0));
 }
 

@@ -28,7 +28,11 @@ export function servePage(
     });
   });
   const { promise, resolve, reject } = Promise.withResolvers<{ url: string; server: Server }>();
-  server.once("error", reject);
+  server.once("error", (error) => {
+    const isTaken = "code" in error && error.code === "EADDRINUSE";
+    const text = `port 127.0.0.1:${port} of the page is in use: choose another with --port`;
+    reject(isTaken ? new Error(text) : error);
+  });
   server.listen(port, "127.0.0.1", () => {
     const bound = server.address();
     const at = typeof bound === "object" && bound !== null ? bound.port : port;
@@ -53,6 +57,8 @@ async function answer(
     const content = readFileSync(join(import.meta.dirname, "page", file.file));
     return send(response, 200, file.type, content);
   }
+  // Browsers ask for it; an error in their console would look like one of ours.
+  if (path === "/favicon.ico") return send(response, 204, "image/x-icon", "");
   if (request.method === "GET" && path === "/state") {
     return send(response, 200, "application/json", JSON.stringify(supervisor.shown()));
   }

@@ -58,6 +58,14 @@ export class ManagedProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** Waits until it ends by itself, and kills it when it does not; its exit code. */
+  async result(limitMs: number): Promise<number | null> {
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), limitMs);
+    await this.ended;
+    clearTimeout(timer);
+    return this.#child.exitCode;
+  }
+
   /** Asks it to end, and kills it when it does not. */
   async stop(limitMs: number): Promise<void> {
     if (!this.isRunning) return;
@@ -68,18 +76,36 @@ export class ManagedProcess {
   }
 }
 
-/** Every process whose environment holds this text: an agent, and all that its modules started. */
-export function processesWith(environmentEntry: string): readonly number[] {
-  return readdirSync("/proc")
+/**
+ * Every process whose environment holds this text, and all that it started: an agent and what its
+ * modules run. PostgreSQL's own children write their title over their environment.
+ */
+function processesWith(environmentEntry: string): readonly number[] {
+  const others = readdirSync("/proc")
     .map(Number)
-    .filter((id) => Number.isInteger(id) && id !== process.pid)
-    .filter((id) => {
-      try {
-        return readFileSync(`/proc/${id}/environ`, "utf8").includes(environmentEntry);
-      } catch {
-        return false;
-      }
-    });
+    .filter((id) => Number.isInteger(id) && id !== process.pid);
+  const found = new Set(others.filter((id) => readOf(id, "environ").includes(environmentEntry)));
+  if (found.size === 0) return [];
+  const parents = new Map(others.map((id) => [id, parentOf(id)]));
+  for (let before = -1; before !== found.size; ) {
+    before = found.size;
+    for (const [id, parent] of parents) if (found.has(parent)) found.add(id);
+  }
+  return [...found];
+}
+
+function readOf(id: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${id}/${file}`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** The fourth field of proc(5)'s stat, counted behind the name, which may hold anything. */
+function parentOf(id: number): number {
+  const stat = readOf(id, "stat");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
 }
 
 const KILL_ROUNDS_MAX = 20;

@@ -4,6 +4,7 @@
  */
 import type { ClusterSnapshot, ModuleView } from "#model/contract/snapshot.ts";
 import { describeNodeState } from "#model/states/node-state.ts";
+import type { PlaygroundModule } from "./applications.ts";
 import type { Playground } from "./playground.ts";
 
 export type ShownNode = {
@@ -19,26 +20,41 @@ export type ShownAction = {
   readonly text: string;
   readonly isPossible: boolean;
 };
+export type ShownLoad = {
+  /** "orders", "commits". */
+  readonly noun: string;
+  readonly acknowledged: number;
+  readonly found: number | null;
+  readonly lost: number;
+  readonly unknown: number;
+  readonly isServed: boolean;
+  readonly text: string;
+};
+export type ShownFailover = {
+  readonly title: string;
+  readonly marks: readonly { readonly at: string; readonly node: string; readonly text: string }[];
+};
 export type Shown = {
-  readonly orders: {
-    readonly acknowledged: number;
-    readonly found: number | null;
-    readonly lost: number;
-    readonly isServed: boolean;
-    readonly text: string;
-  };
+  /** Null: nobody knows how to be a customer of this module. */
+  readonly load: ShownLoad | null;
+  readonly module: string;
+  readonly address: string;
   readonly why: string;
   readonly nodes: readonly ShownNode[];
+  /** The nodes' states are of a time when the control plane still answered. */
+  readonly isOld: boolean;
   readonly link: { readonly isCut: boolean };
   readonly control: { readonly isUp: boolean; readonly text: string };
   readonly actions: readonly ShownAction[];
-  readonly timeline: readonly string[];
+  readonly failover: ShownFailover | null;
   readonly consoleUrl: string | null;
 };
 
 const LOOK_MS = 500;
 const COUNT_MS = 2_000;
-/** Without an order for this long the customers would say that the shop is closed. */
+const COUNT_PAUSE_FACTOR = 10;
+const PROBE_MS_MAX = 400;
+/** Without an answer for this long the customers would say that the shop is closed. */
 const SILENT_MS = 1_000;
 
 const TONES: Readonly<Record<string, ShownNode["tone"]>> = {
@@ -50,18 +66,21 @@ const TONES: Readonly<Record<string, ShownNode["tone"]>> = {
 
 export class Supervisor {
   readonly #playground: Playground;
-  readonly #module: string;
+  readonly #module: PlaygroundModule;
   readonly #timers: NodeJS.Timeout[] = [];
   #snapshot: ClusterSnapshot | null = null;
   #isAnswering = false;
   #found: { readonly acknowledged: number; readonly found: number } | null = null;
-  #timeline: readonly string[] = [];
+  #failover: ShownFailover | null = null;
+  /** Asked of the nodes themselves: also known while the control plane is away. */
+  #serving: ReadonlySet<string> = new Set();
+  #countAfterMs = 0;
   #shownFailover: string | null = null;
   readonly #onFailover: (lines: readonly string[]) => void;
 
   constructor(
     playground: Playground,
-    module: string,
+    module: PlaygroundModule,
     onFailover: (lines: readonly string[]) => void,
   ) {
     this.#playground = playground;
@@ -80,13 +99,16 @@ export class Supervisor {
     const { isCut, isControlRunning, consoleUrl } = this.#playground;
     const isUp = isControlRunning && this.#isAnswering;
     return {
-      orders: this.#orders(),
-      why: isUp ? (view?.why ?? "starting") : "The control plane is away: what is shown is old.",
-      nodes: this.#playground.nodes.map(({ name }) => this.#node(name, view)),
+      load: this.#shownLoad(),
+      module: this.#module.name,
+      address: this.#module.address(this.#playground.servicePlace),
+      why: isUp ? (view?.why ?? "starting") : this.#whyWithoutControl(),
+      nodes: this.#playground.nodes.map(({ name }) => this.#node(name, view, !isUp)),
+      isOld: !isUp,
       link: { isCut },
-      control: { isUp, text: grantText(view) },
+      control: { isUp, text: isUp ? grantText(view) : "" },
       actions: this.#actions(view, isUp),
-      timeline: this.#timeline,
+      failover: this.#failover,
       consoleUrl,
     };
   }
@@ -94,6 +116,7 @@ export class Supervisor {
   /** Does what a button says; the answer is one sentence. */
   async act(id: string): Promise<string> {
     const playground = this.#playground;
+    if (!playground.isStarted) return "not everything has started yet";
     const [verb = "", name = ""] = id.split(":");
     switch (verb) {
       case "node":
@@ -122,7 +145,9 @@ export class Supervisor {
   }
 
   async #switchOver(): Promise<string> {
-    const answer = await this.#playground.people?.command(this.#module, { kind: "switchover" });
+    const answer = await this.#playground.people?.command(this.#module.name, {
+      kind: "switchover",
+    });
     if (answer === undefined) return "not started yet";
     return answer.ok ? answer.value.text : `refused: ${answer.text}`;
   }
@@ -136,10 +161,11 @@ export class Supervisor {
   }
 
   #view(): ModuleView | null {
-    return this.#snapshot?.modules.find((one) => one.id === this.#module) ?? null;
+    return this.#snapshot?.modules.find((one) => one.id === this.#module.name) ?? null;
   }
 
   async #look(): Promise<void> {
+    this.#serving = await this.#whoServes();
     const answer = await this.#playground.people?.snapshot();
     this.#isAnswering = answer?.ok === true;
     if (answer?.ok !== true) return;
@@ -152,51 +178,88 @@ export class Supervisor {
     const last = this.#view()?.lastFailover;
     if (last === undefined || last === null || last.kind === "start") return;
     if (last.serviceDownMs === null || last.id === this.#shownFailover) return;
-    const picture = await this.#playground.people?.failover(this.#module, last.id);
+    const picture = await this.#playground.people?.failover(this.#module.name, last.id);
     if (picture?.ok !== true) return;
     this.#shownFailover = last.id;
-    this.#timeline = picture.value.marks.map(
-      (mark) => `+${(mark.offsetMs / 1000).toFixed(2)} s  ${mark.node ?? ""} ${mark.text}`,
-    );
     const seconds = (last.serviceDownMs / 1000).toFixed(1);
+    const title = `${last.kind} from ${last.fromNode ?? "nobody"} to ${last.toNode}: ${seconds} s`;
+    const marks = picture.value.marks.map((mark) => ({
+      at: `+${(mark.offsetMs / 1000).toFixed(2)} s`,
+      node: mark.node ?? "",
+      text: mark.text,
+    }));
+    this.#failover = { title, marks };
+    await this.#count();
+    const load = this.#shownLoad();
     this.#onFailover([
-      `${last.kind} from ${last.fromNode ?? "nobody"} to ${last.toNode}: ${seconds} s`,
-      ...this.#timeline,
+      title,
+      ...marks.map(({ at, node, text }) => `${at.padStart(9)}  ${node.padEnd(5)}  ${text}`),
+      ...(load === null ? [] : [countText(load)]),
     ]);
   }
 
-  async #count(): Promise<void> {
-    const found = await this.#playground.load?.found();
-    if (found !== undefined && found !== null) this.#found = found;
+  /** The nodes whose probe says that they may answer: ready, and holding a live grant. */
+  async #whoServes(): Promise<ReadonlySet<string>> {
+    const asked = this.#playground.nodes.map(async ({ name, probeUrl }) => {
+      try {
+        const signal = AbortSignal.timeout(PROBE_MS_MAX);
+        const answer = await fetch(`${probeUrl}/var/modules/${this.#module.name}/ready.txt`, {
+          signal,
+        });
+        await answer.text();
+        return answer.status === 200 ? [name] : [];
+      } catch {
+        return [];
+      }
+    });
+    return new Set((await Promise.all(asked)).flat());
   }
 
-  #orders(): Shown["orders"] {
-    const counts = this.#playground.load?.counts();
+  #whyWithoutControl(): string {
+    if (this.#playground.people === null) return "starting";
+    const [serving] = this.#serving;
+    const now = serving === undefined ? "No node serves now." : `${serving} serves.`;
+    return `The control plane is away. ${now}`;
+  }
+
+  /** Counting is work for the application too: never more than a small part of its time. */
+  async #count(): Promise<void> {
+    const startedMs = performance.now();
+    if (startedMs < this.#countAfterMs) return;
+    const found = await this.#playground.load?.found();
+    if (found !== undefined && found !== null) this.#found = found;
+    const nowMs = performance.now();
+    this.#countAfterMs = nowMs + COUNT_PAUSE_FACTOR * (nowMs - startedMs);
+  }
+
+  #shownLoad(): ShownLoad | null {
+    const { load } = this.#playground;
+    if (load === null) return null;
+    const { acknowledged, unknown, silentMs, perSecond } = load.counts();
     const found = this.#found;
     const lost = found === null ? 0 : found.acknowledged - found.found;
-    const acknowledged = counts?.acknowledged ?? 0;
-    const isServed = counts !== undefined && counts.silentMs < SILENT_MS;
-    const silent = ((counts?.silentMs ?? 0) / 1000).toFixed(1);
-    const unknown = counts?.unknown ?? 0;
+    const isServed = acknowledged > 0 && silentMs < SILENT_MS;
+    const none = acknowledged === 0 ? "none answered yet" : "no answer";
     return {
-      // Counted together: an order that was acknowledged since the count is not missing.
-      ...{ acknowledged, lost, isServed },
+      ...{ noun: load.noun, acknowledged, unknown, lost, isServed },
+      // Counted together: what was acknowledged since the count is not missing.
       found: found === null ? null : acknowledged - lost,
-      text: isServed
-        ? `${counts.perSecond} orders a second; ${unknown} got no answer, so nobody knows of them`
-        : `no order for ${silent} s`,
+      text: isServed ? `${perSecond} a second` : `${none} for ${(silentMs / 1000).toFixed(1)} s`,
     };
   }
 
-  #node(name: string, view: ModuleView | null): ShownNode {
+  #node(name: string, view: ModuleView | null, isOld: boolean): ShownNode {
     const entry = view?.nodes.find((one) => one.nodeId === name);
     const report = entry?.report ?? null;
     const isRunning = this.#playground.isNodeRunning(name);
     if (!isRunning || report === null || entry === undefined) {
-      const word = isRunning ? "starting" : "dead";
-      const tone = isRunning ? "busy" : "bad";
-      return { name, shape: isRunning ? "◌" : "✕", word, tone, serves: false, replication: "" };
+      const isDead = !isRunning && this.#playground.isStarted;
+      const look = isDead
+        ? ({ shape: "✕", word: "dead", tone: "bad" } as const)
+        : ({ shape: "◌", word: "starting", tone: "busy" } as const);
+      return { name, ...look, serves: false, replication: "" };
     }
+    if (isOld) return this.#nodeWithoutControl(name);
     const { resync, attached } = report.replication ?? { resync: null, attached: false };
     const percent =
       resync === null || resync.totalBytes === 0
@@ -216,24 +279,40 @@ export class Supervisor {
     };
   }
 
+  /** Only what the node itself says: everything else is of an earlier time. */
+  #nodeWithoutControl(name: string): ShownNode {
+    const serves = this.#serving.has(name);
+    const word = serves ? "serves" : "runs";
+    const tone = serves ? "good" : "";
+    const replication = "more is known when the control plane is back";
+    return { name, shape: serves ? "●" : "○", word, tone, serves, replication };
+  }
+
   #actions(view: ModuleView | null, isControlUp: boolean): readonly ShownAction[] {
-    const { isCut, isControlRunning } = this.#playground;
+    const { isCut, isControlRunning, isStarted } = this.#playground;
     const isProtected = view?.health === "Protected";
     return [
       ...this.#playground.nodes.map(({ name }) => ({
         id: `node:${name}`,
         text: this.#playground.isNodeRunning(name) ? `Kill ${name}` : `Restart ${name}`,
-        isPossible: true,
+        isPossible: isStarted,
       })),
-      { id: "link", text: isCut ? "Mend the link" : "Cut the link", isPossible: true },
+      { id: "link", text: isCut ? "Mend the link" : "Cut the link", isPossible: isStarted },
       { id: "switch", text: "Switch over", isPossible: isControlUp && isProtected },
       {
         id: "control",
         text: isControlRunning ? "Stop the control plane" : "Start the control plane",
-        isPossible: true,
+        isPossible: isStarted,
       },
     ];
   }
+}
+
+/** "3395 orders acknowledged, 3395 found", and what is neither. */
+export function countText(load: ShownLoad): string {
+  const unknown = load.unknown === 0 ? "" : `, ${load.unknown} unknown`;
+  const lost = load.lost === 0 ? "" : `, ${load.lost} LOST`;
+  return `${load.acknowledged} ${load.noun} acknowledged, ${load.found ?? "–"} found${unknown}${lost}`;
 }
 
 function replicationText(

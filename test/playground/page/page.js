@@ -3,20 +3,28 @@ const EVERY_MS = 500;
 const byId = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat(navigator.language);
 
-/** A line of a box: text only, never markup. */
-function line(box, text, className = "") {
-  const paragraph = document.createElement("p");
-  paragraph.textContent = text;
-  paragraph.className = className;
-  box.append(paragraph);
+/** Changes a text only where it differs: what is selected or read out stays. */
+function say(id, text, className) {
+  const element = byId(id);
+  if (element.textContent !== text) element.textContent = text;
+  if (className !== undefined) element.className = className;
 }
 
+/** The lines of a box, as text, never as markup; left alone while they are what they were. */
 function fill(id, title, lines) {
   const box = byId(id);
-  const heading = document.createElement("h3");
+  const key = JSON.stringify([title, lines]);
+  if (box.dataset.key === key) return;
+  box.dataset.key = key;
+  const heading = document.createElement("h2");
   heading.textContent = title;
-  box.replaceChildren(heading);
-  for (const [text, className] of lines) line(box, text, className);
+  const paragraphs = lines.map(([text, className]) => {
+    const paragraph = document.createElement("p");
+    paragraph.textContent = text;
+    paragraph.className = className;
+    return paragraph;
+  });
+  box.replaceChildren(heading, ...paragraphs);
 }
 
 function showNode(node) {
@@ -27,37 +35,62 @@ function showNode(node) {
   ]);
 }
 
+function showLoad({ load, module, address }) {
+  byId("counts").hidden = load === null;
+  if (load === null) {
+    say("flow", `${module} is at ${address}; the playground has no customers for it.`, "");
+    return;
+  }
+  say("noun", load.noun);
+  say("acknowledged", number.format(load.acknowledged));
+  say("found", load.found === null ? "–" : number.format(load.found));
+  byId("lost").hidden = load.lost === 0;
+  say("lost", `${number.format(load.lost)} lost`);
+  say("flow", `${load.text}, through ${address}`, load.isServed ? "good" : "bad");
+  const unknown = `${number.format(load.unknown)} got no answer: nobody knows whether they are there`;
+  say("unknown", load.unknown === 0 ? "" : unknown);
+}
+
 function show(state) {
-  byId("connection").textContent = "";
-  byId("acknowledged").textContent = number.format(state.orders.acknowledged);
-  byId("found").textContent = state.orders.found === null ? "–" : number.format(state.orders.found);
-  byId("found").className = state.orders.lost > 0 ? "bad" : "good";
-  byId("flow").textContent = state.orders.text;
-  byId("flow").className = state.orders.isServed ? "good" : "bad";
-  byId("why").textContent = state.why;
+  say("connection", "");
+  showLoad(state);
+  say("why", state.why);
   for (const node of state.nodes) showNode(node);
   fill("link", state.link.isCut ? "✕" : "⟷", [
-    [state.link.isCut ? "cut" : "link", state.link.isCut ? "bad" : "good"],
+    [state.link.isCut ? "link cut" : "link", state.link.isCut ? "bad" : "good"],
   ]);
   fill("control", "control plane", [
     [
-      state.control.isUp ? "up" : "away: the service goes on without it",
-      state.control.isUp ? "good" : "warning",
+      state.control.isUp ? "● up" : "○ away: the service goes on without it",
+      `state ${state.control.isUp ? "good" : "warning"}`,
     ],
     [state.control.text, ""],
   ]);
   showButtons(state.actions);
-  if (state.timeline.length > 0) {
-    byId("timeline").replaceChildren(
-      ...state.timeline.map((text) => {
-        const item = document.createElement("li");
-        item.textContent = text;
-        return item;
-      }),
-    );
-  }
+  showFailover(state.failover);
   byId("console").hidden = state.consoleUrl === null;
   if (state.consoleUrl !== null) byId("console").href = state.consoleUrl;
+}
+
+function showFailover(failover) {
+  if (failover === null) return;
+  say("failover", failover.title);
+  const table = byId("timeline");
+  const key = JSON.stringify(failover);
+  if (table.dataset.key === key) return;
+  table.dataset.key = key;
+  table.hidden = false;
+  const cell = (text) => {
+    const made = document.createElement("td");
+    made.textContent = text;
+    return made;
+  };
+  const rows = failover.marks.map((mark) => {
+    const row = document.createElement("tr");
+    row.append(cell(mark.at), cell(mark.node), cell(mark.text));
+    return row;
+  });
+  byId("marks").replaceChildren(...rows);
 }
 
 /** Buttons are made once and then only changed, so that focus and clicks are never lost. */
@@ -71,7 +104,7 @@ function showButtons(actions) {
       button.addEventListener("click", () => act(button.dataset.action));
       box.append(button);
     }
-    button.textContent = action.text;
+    if (button.textContent !== action.text) button.textContent = action.text;
     button.disabled = !action.isPossible;
   }
 }
@@ -96,7 +129,7 @@ async function look() {
     if (!answer.ok) throw new Error(`answer ${answer.status}`);
     show(await answer.json());
   } catch {
-    byId("connection").textContent = "the playground does not answer";
+    say("connection", "The playground does not answer: what is shown is old.");
   }
   setTimeout(look, EVERY_MS);
 }

@@ -1,0 +1,86 @@
+/** What can run in the playground: the demo modules with their customers, or a module file. */
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { MODULES_FOLDER, packModule } from "../setup/module-archive.ts";
+import type { Application } from "./load-generator.ts";
+import { postgresqlApplication } from "./postgresql-client.ts";
+import { shopApplication } from "./shop-client.ts";
+
+export type PlaygroundModule = {
+  readonly name: string;
+  /** Where it serves on its node; the proxy forwards there. */
+  readonly port: number;
+  /** As a person would type it, of the proxy's `HOST:PORT`. */
+  address(place: string): string;
+  /** Its customers; null where nobody knows how to talk to it. */
+  customers(place: string): Application | null;
+  /** Why it cannot run in that folder, and what to do; null when it can. */
+  whyNot(folder: string): string | null;
+  /** The module file. `folder` is one to work in. */
+  pack(folder: string): Promise<Uint8Array>;
+};
+
+const shop: PlaygroundModule = {
+  name: "shop",
+  port: 8080,
+  address: (place) => `http://${place}`,
+  customers: (place) => shopApplication(`http://${place}`),
+  whyNot: () => null,
+  pack: () => packModule(join(MODULES_FOLDER, "shop")),
+};
+
+const postgresql: PlaygroundModule = {
+  name: "postgresql",
+  port: 5432,
+  address: (place) => `postgresql://postgres@${place}/postgres`,
+  customers: postgresqlApplication,
+  whyNot: whyNoPostgresql,
+  pack: packPostgresql,
+};
+
+/** The module that `--module` names; a text says what is wrong with the name. */
+export function chooseModule(name: string, port: number): PlaygroundModule | string {
+  if (name === "shop") return shop;
+  if (name === "postgresql") return postgresql;
+  if (!name.endsWith(".safe")) return `--module ${name}: want shop, postgresql or FILE.safe`;
+  if (!existsSync(name)) return `--module ${name}: there is no such file`;
+  return {
+    name: basename(name, ".safe"),
+    port,
+    address: (place) => place,
+    customers: () => null,
+    whyNot: () => null,
+    pack: async () => readFileSync(name),
+  };
+}
+
+function whyNoPostgresql(folder: string): string | null {
+  if (!existsSync("/usr/lib/postgresql")) {
+    return "it is not installed: sudo apt-get install -y --no-install-recommends postgresql";
+  }
+  if (process.getuid?.() !== 0) {
+    return "its server runs as the user postgres, and only root can become another user: sudo npm start -- --module postgresql";
+  }
+  let place = folder;
+  while (!existsSync(place)) place = dirname(place);
+  const args = ["--reuid=postgres", "--regid=postgres", "--init-groups", "test", "-x", place];
+  if (spawnSync("setpriv", args).status === 0) return null;
+  return `the user postgres may not enter ${place}: choose another place with --folder`;
+}
+
+/** Both nodes are on one machine: each has its own directories, and an address without a VIP. */
+async function packPostgresql(folder: string): Promise<Uint8Array> {
+  const copy = join(folder, "postgresql-module");
+  cpSync(join(MODULES_FOLDER, "postgresql"), copy, { recursive: true });
+  const file = join(copy, "conf", "userconfig.xml");
+  const text = readFileSync(file, "utf8");
+  writeFileSync(file, text.replace(/ *<vip>.*<\/vip>\n/s, ""));
+  return await packModule(copy, {
+    DATA: "%NODE_DATA%/postgresql",
+    WAL: "%NODE_DATA%/postgresql-wal",
+    RUN: "%NODE_RUN%",
+    LISTEN: "%NODE_ADDRESS%",
+    CHECK: "%NODE_ADDRESS%",
+  });
+}
