@@ -27,6 +27,8 @@ export type AgentParts = {
   /** The n-th mirror module gets the n-th replication port. */
   mirrorPorts(peering: Peering, configuration: NodeConfiguration, slot: number): MirrorPortsBase;
   nowUnixMs(): number;
+  /** 0 to 1: spreads what many nodes would otherwise do at the same moment. */
+  random(): number;
   log(text: string): void;
 };
 
@@ -34,6 +36,9 @@ const REPORT_SOON_MS = 40;
 const REPORT_AGAIN_MS = 1_000;
 const POLL_WAIT_MS = 20_000;
 const POLL_AGAIN_MS = 1_000;
+/** A module that could not be fetched or opened is tried again after this. */
+const APPLY_AGAIN_MS = 10_000;
+const ACKNOWLEDGE_TRIES_MAX = 10;
 /** How long a command waits for a module that is being installed. */
 const HOSTED_MS_MAX = 30_000;
 const HOSTED_LOOK_MS = 100;
@@ -50,6 +55,11 @@ export class Agent {
   readonly #stopping = new AbortController();
   readonly #mirrors = new Map<ModuleId, HostedMirror>();
   readonly #commands = new Map<string, Promise<void>>();
+  /** Which replication port each module has, for as long as it is here. */
+  readonly #slots = new Map<ModuleId, number>();
+  /** Modules whose new version waits for them to stop. */
+  readonly #awaitsStop = new Set<ModuleId>();
+  #applyTimer: NodeJS.Timeout | null = null;
   #configuration: NodeConfiguration | null = null;
   #peering: Peering | null = null;
   #reportTimer: NodeJS.Timeout | null = null;
@@ -85,8 +95,15 @@ export class Agent {
   async stop(): Promise<void> {
     this.#stopping.abort();
     if (this.#reportTimer !== null) clearTimeout(this.#reportTimer);
+    if (this.#applyTimer !== null) clearTimeout(this.#applyTimer);
     await this.#applying;
-    await Promise.all([...this.#mirrors.values()].map((mirror) => mirror.leave()));
+    // One that cannot leave in order must not take that from the others.
+    const left = await Promise.allSettled(
+      [...this.#mirrors.values()].map((mirror) => mirror.leave("agentEnds")),
+    );
+    for (const one of left) {
+      if (one.status === "rejected") this.#parts.log(`C agent ${describe(one.reason)}`);
+    }
     await this.#report();
     await this.#peering?.close();
     this.#parts.client.close();
@@ -145,9 +162,10 @@ export class Agent {
       const answer = await client.configuration(known, POLL_WAIT_MS, signal);
       if (signal.aborted) return;
       if (answer.ok && answer.value.version !== known) await this.#apply(answer.value);
-      if (answer.ok) continue;
-      log(`D configuration: ${describeFailure(answer.error)}`);
-      await sleep(POLL_AGAIN_MS, signal);
+      // One that cannot be applied would be answered again at once.
+      if (answer.ok && (this.#configuration?.version ?? 0) === answer.value.version) continue;
+      if (!answer.ok) log(`D configuration: ${describeFailure(answer.error)}`);
+      await sleep(this.#spread(POLL_AGAIN_MS), signal);
     }
   }
 
@@ -169,34 +187,76 @@ export class Agent {
     for (const [id, mirror] of this.#mirrors) {
       if (!wanted.has(id)) await this.#remove(id, mirror);
     }
-    for (const entry of configuration.modules) await this.#applyModule(configuration, entry);
+    let isComplete = true;
+    for (const entry of configuration.modules) {
+      if (!(await this.#applyModule(configuration, entry))) isComplete = false;
+    }
+    if (!isComplete) this.#applyAgain();
     configurations.write(configuration);
     this.#reportSoon();
   }
 
+  /** Applies the newest configuration once more: that of the moment, not of the call. */
+  #applyNewest(): void {
+    const newest = this.#configuration;
+    if (newest !== null && !this.#stopping.signal.aborted) void this.#apply(newest);
+  }
+
+  #applyAgain(): void {
+    if (this.#applyTimer !== null) clearTimeout(this.#applyTimer);
+    if (this.#stopping.signal.aborted) return;
+    this.#applyTimer = setTimeout(() => this.#applyNewest(), this.#spread(APPLY_AGAIN_MS));
+    this.#applyTimer.unref();
+  }
+
+  #spread(durationMs: number): number {
+    return durationMs * (0.5 + this.#parts.random());
+  }
+
   async #remove(id: ModuleId, mirror: HostedMirror): Promise<void> {
-    await mirror.leave();
+    await mirror.leave("uninstalled");
     this.#mirrors.delete(id);
+    this.#slots.delete(id);
     this.#parts.modules.uninstall(id);
     this.#tell(null, { kind: "configurationRemoved", severity: "S", text: `${id} is uninstalled` });
   }
 
-  async #applyModule(configuration: NodeConfiguration, entry: ModuleEntry): Promise<void> {
+  /** False: to be tried again, as what was in the way may pass. */
+  async #applyModule(configuration: NodeConfiguration, entry: ModuleEntry): Promise<boolean> {
     const running = this.#mirrors.get(entry.id);
-    if (running?.installed.sha256 === entry.sha256) return;
-    if (running !== undefined && running.module.service.state !== "STOP") {
-      const text = `version ${entry.version} takes effect when the module is stopped`;
-      this.#tell(entry.id, { kind: "configurationChanged", severity: "S", text });
-      running.onStopped(() => void this.#apply(configuration));
-      return;
+    if (running?.installed.sha256 === entry.sha256) return true;
+    if (running !== undefined && !running.isAtRest) {
+      this.#awaitStop(entry, running);
+      return true;
     }
     const installed = await this.#install(entry);
-    if (installed === null) return;
+    if (installed === null) return false;
     if (running !== undefined) {
+      // Somebody may have started it while the archive was on its way.
+      if (!running.isAtRest) return false;
       await running.close();
       this.#mirrors.delete(entry.id);
     }
-    await this.#open(configuration, entry, installed);
+    return await this.#open(configuration, entry, installed);
+  }
+
+  #awaitStop(entry: ModuleEntry, running: HostedMirror): void {
+    const text = `version ${entry.version} takes effect when the module is stopped`;
+    this.#tell(entry.id, { kind: "configurationChanged", severity: "S", text });
+    if (this.#awaitsStop.has(entry.id)) return;
+    this.#awaitsStop.add(entry.id);
+    running.onStopped(() => {
+      this.#awaitsStop.delete(entry.id);
+      this.#applyNewest();
+    });
+  }
+
+  #slotOf(id: ModuleId): number {
+    const taken = new Set(this.#slots.values());
+    let slot = this.#slots.get(id) ?? 0;
+    if (!this.#slots.has(id)) while (taken.has(slot)) slot += 1;
+    this.#slots.set(id, slot);
+    return slot;
   }
 
   async #install(entry: ModuleEntry): Promise<InstalledModule | null> {
@@ -220,7 +280,7 @@ export class Agent {
     configuration: NodeConfiguration,
     entry: ModuleEntry,
     installed: InstalledModule,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { config } = installed;
     if (config.mode !== "mirror" || this.#peering === null) {
       const why =
@@ -229,9 +289,9 @@ export class Agent {
           : `${config.mode} modules do not run`;
       const text = `installed, but not run: ${why}`;
       this.#tell(entry.id, { kind: "configurationChanged", severity: "E", text });
-      return;
+      return true;
     }
-    const slot = this.#mirrors.size;
+    const slot = this.#slotOf(entry.id);
     const opened = HostedMirror.open({
       ports: this.#parts.mirrorPorts(this.#peering, configuration, slot),
       peering: this.#peering,
@@ -244,12 +304,25 @@ export class Agent {
     if (!opened.ok) {
       const text = `cannot run: ${opened.error}`;
       this.#tell(entry.id, { kind: "configurationChanged", severity: "C", text });
-      return;
+      return true;
     }
     this.#mirrors.set(entry.id, opened.value);
     const text = `runs version ${entry.version} of its configuration`;
     this.#tell(entry.id, { kind: "configurationChanged", severity: "S", text });
-    await opened.value.start();
+    return await this.#start(entry.id, opened.value);
+  }
+
+  async #start(id: ModuleId, mirror: HostedMirror): Promise<boolean> {
+    try {
+      await mirror.start();
+      return true;
+    } catch (error) {
+      const text = `cannot be started: ${describe(error)}`;
+      this.#tell(id, { kind: "configurationChanged", severity: "C", text });
+      this.#mirrors.delete(id);
+      await mirror.close();
+      return false;
+    }
   }
 
   async #followCommands(): Promise<void> {
@@ -260,7 +333,7 @@ export class Agent {
       if (signal.aborted) return;
       if (!answer.ok) {
         log(`D commands: ${describeFailure(answer.error)}`);
-        await sleep(POLL_AGAIN_MS, signal);
+        await sleep(this.#spread(POLL_AGAIN_MS), signal);
         continue;
       }
       for (const command of answer.value.commands) this.#take(command);
@@ -273,11 +346,21 @@ export class Agent {
       .then((mirror) => runCommand(command, mirror))
       .catch((error: unknown) => ({ outcome: "failed", text: describe(error) }) as const)
       .then(async ({ outcome, text }) => {
-        await this.#parts.client.acknowledge([{ id: command.id, outcome, text }]);
+        await this.#acknowledge({ id: command.id, outcome, text });
         // Kept a little longer, so that a repeat of the poll does not run it again.
         setTimeout(() => this.#commands.delete(command.id), POLL_WAIT_MS * 2).unref();
       });
     this.#commands.set(command.id, done);
+  }
+
+  /** Until it has arrived the command stays known here, so that it is not carried out again. */
+  async #acknowledge(result: CommandResult): Promise<void> {
+    const { signal } = this.#stopping;
+    for (let attempt = 1; attempt <= ACKNOWLEDGE_TRIES_MAX; attempt += 1) {
+      const answer = await this.#parts.client.acknowledge([result]);
+      if (answer.ok || signal.aborted) return;
+      await sleep(this.#spread(POLL_AGAIN_MS * attempt), signal);
+    }
   }
 
   /** The module that a command is for; one that was uploaded just now may still be on its way. */
@@ -330,11 +413,15 @@ export class Agent {
 
 function sleep(durationMs: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, durationMs);
-    signal.addEventListener("abort", () => {
+    if (signal.aborted) return resolve();
+    const end = () => {
       clearTimeout(timer);
+      // The signal lives as long as the agent: what is not taken off stays on it for ever.
+      signal.removeEventListener("abort", end);
       resolve();
-    });
+    };
+    const timer = setTimeout(end, durationMs);
+    signal.addEventListener("abort", end);
   });
 }
 

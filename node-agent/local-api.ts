@@ -37,7 +37,9 @@ export function openLocalApi(options: LocalApiOptions): Server {
   const server = createServer({ requestTimeout: 10_000 }, (request, response) => {
     answer(options, request, response).catch((error: unknown) => {
       const message = error instanceof Error ? error.message : String(error);
-      refuse(response, 500, "internal", message);
+      // Half an answer cannot be taken back; an error here would end the agent.
+      if (response.headersSent) response.destroy();
+      else refuse(response, 500, "internal", message);
     });
   });
   server.maxConnections = 32;
@@ -60,7 +62,7 @@ async function answer(
     await answerVerb(options, request, response);
     return;
   }
-  const moduleId = ModuleName.safeParse(decodeURIComponent(COMMAND.exec(path)?.[1] ?? ""));
+  const moduleId = ModuleName.safeParse(COMMAND.exec(path)?.[1]);
   if (request.method !== "POST" || !moduleId.success) {
     refuse(response, 404, "notFound", "GET /v1/status or POST /v1/modules/NAME/commands");
     return;
@@ -87,6 +89,8 @@ async function answerVerb(
 
 async function readBody(request: IncomingMessage): Promise<string> {
   let text = "";
+  // A character may be cut in two by the parts that it comes in.
+  request.setEncoding("utf8");
   for await (const part of request) {
     text += String(part);
     if (text.length > BODY_BYTES_MAX) throw new Error("the request is too long");
@@ -103,8 +107,9 @@ function parse(text: string): unknown {
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {
+  const text = JSON.stringify(body);
   response.writeHead(status, { "content-type": "application/json" });
-  response.end(JSON.stringify(body));
+  response.end(text);
 }
 
 function refuse(response: ServerResponse, status: number, code: string, message: string): void {

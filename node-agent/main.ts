@@ -150,7 +150,6 @@ function mirrorPorts(
   return {
     ...{ nodeId: identity.nodeId, cluster, clock, witness, bootId: BOOT_ID },
     heartbeats: peering.heartbeats,
-    incarnation: made.instanceId,
     stateDirectory: settings.stateDirectory,
     productDirectory: join(import.meta.dirname, ".."),
     commandsDirectory: join(settings.stateDirectory, COMMANDS),
@@ -207,6 +206,7 @@ async function main(): Promise<void> {
   };
   const parts: AgentParts = {
     ...{ client, instanceId, log, version: VERSION, bootId: BOOT_ID, nowUnixMs: clock.unixMs },
+    random: Math.random,
     nodeId: identity.value.nodeId,
     configurations: new ConfigurationStore(stateDirectory),
     modules: new ModuleStore(stateDirectory, moduleEnvironment()),

@@ -17,7 +17,7 @@ export async function runCommand(
   mirror: HostedMirror | null,
 ): Promise<Outcome> {
   if (mirror === null) return refused(`${command.moduleId} does not run on this node`);
-  await mirror.started;
+  if (!(await mirror.started)) return failed(`${command.moduleId} could not be opened`);
   const known = mirror.module.disk.epoch;
   if (command.epoch !== undefined && command.epoch < known) {
     return refused(`epoch ${command.epoch} is over: ${known} has begun`);
@@ -60,9 +60,7 @@ async function start(
 async function stop(mirror: HostedMirror, limitMs: number): Promise<Outcome> {
   const { module } = mirror;
   module.command({ kind: "stop" });
-  // Only when nothing is mounted any more are the directories the user's own again.
-  const isAtRest = () => module.service.state === "STOP" && module.data.isClosed;
-  const isStopped = await mirror.until(isAtRest, limitMs);
+  const isStopped = await mirror.until(() => mirror.isAtRest, limitMs);
   return isStopped ? done("stopped") : failed(`not stopped in time: ${module.why}`);
 }
 

@@ -50,14 +50,17 @@ export class DataPlane {
   #queue: Promise<void> = Promise.resolve();
   #askedAttachment: string | null = null;
   #closing = 0;
+  /** Ends when the engine that is being opened is open, or is not. */
+  #opening: Promise<unknown> = Promise.resolve();
+  /** Ends when every engine before is gone: two must never share mounts, port and lease cell. */
+  #closings: Promise<unknown> = Promise.resolve();
+  /** Rises with every abort: what was asked before it is not carried out any more. */
+  #run = 0;
+  #isFenced = false;
+  #isEnded = false;
 
   constructor(options: DataPlaneOptions) {
     this.#options = options;
-  }
-
-  /** Resolves when everything asked so far has been carried out. */
-  settled(): Promise<void> {
-    return this.#queue;
   }
 
   get isServing(): boolean {
@@ -99,6 +102,12 @@ export class DataPlane {
       const done = isServing
         ? await (ackBy === "none" ? engine.acknowledgeAlone(epoch) : engine.requirePeer(epoch))
         : await engine.serve({ epoch, ackBy });
+      // Closed while it was asked: its answer says nothing about this node's disk.
+      if (engine !== this.#engine) return;
+      if (!done.ok && isServing && done.error.kind === "detached") {
+        this.#options.onEvent({ kind: "detached", cause: describe(done.error) });
+        return;
+      }
       if (!done.ok) return this.#fault(`cannot serve epoch ${epoch}: ${describe(done.error)}`);
       this.#mode = { epoch, role: "primary" };
       if (!isServing) this.#options.onEvent({ kind: "serving", epoch });
@@ -113,6 +122,7 @@ export class DataPlane {
       const engine = await this.#opened();
       if (engine === null) return;
       const done = await engine.follow({ epoch });
+      if (engine !== this.#engine) return;
       if (!done.ok) return this.#fault(`cannot follow epoch ${epoch}: ${describe(done.error)}`);
       this.#mode = { epoch, role: "secondary" };
     });
@@ -125,30 +135,39 @@ export class DataPlane {
   }
 
   drain(): void {
+    const drained = () => this.#options.onEvent({ kind: "drained" });
     this.#then(async () => {
-      const done = await this.#engine?.drain();
-      if (done !== undefined && !done.ok) {
-        return this.#fault(`cannot drain: ${describe(done.error)}`);
-      }
-      this.#options.onEvent({ kind: "drained" });
-    });
+      const engine = this.#engine;
+      const done = await engine?.drain();
+      // A receiver that does not stop is taken away, so that it takes nothing more for certain.
+      if (done?.ok === false && engine === this.#engine) await this.#close(true);
+      drained();
+    }, drained);
   }
 
   flush(): void {
-    this.#then(async () => {
-      const done = await this.#engine?.flush();
-      if (done === undefined || done.ok) this.#options.onEvent({ kind: "flushed" });
-      else this.#options.onEvent({ kind: "flushFailed", cause: describe(done.error) });
-    });
+    const failed = (cause: string) => this.#options.onEvent({ kind: "flushFailed", cause });
+    this.#then(
+      async () => {
+        const done = await this.#engine?.flush();
+        if (done === undefined) failed(CLOSED);
+        else if (done.ok) this.#options.onEvent({ kind: "flushed" });
+        else failed(describe(done.error));
+      },
+      () => failed(CLOSED),
+    );
   }
 
   resyncPeer(epoch: Epoch): void {
-    this.#then(async () => {
-      const done = await this.#engine?.startResync({ epoch });
-      if (done?.ok === true) return;
-      const cause = done === undefined ? "the data plane is closed" : describe(done.error);
-      this.#options.onEvent({ kind: "resyncFailed", cause });
-    });
+    const failed = (cause: string) => this.#options.onEvent({ kind: "resyncFailed", cause });
+    this.#then(
+      async () => {
+        const done = await this.#engine?.startResync({ epoch });
+        if (done === undefined) failed(CLOSED);
+        else if (!done.ok) failed(describe(done.error));
+      },
+      () => failed(CLOSED),
+    );
   }
 
   /** This node's copy may be overwritten: that it is outdated is on the disk. */
@@ -159,46 +178,72 @@ export class DataPlane {
   }
 
   close(): void {
-    this.#then(async () => {
+    const closed = async () => {
       await this.#close(false);
       this.#options.onEvent({ kind: "closed", isSynced: true });
-    });
+    };
+    this.#then(closed, closed);
   }
 
   /** Ends every open file operation with an error, then mounts again, read-only for everybody. */
   async abort(): Promise<void> {
-    // Not queued: what is under way may be waiting for exactly what is aborted here.
-    await this.#close(true);
+    // Not queued: what is under way may be waiting for exactly what is aborted here. What was
+    // asked before and has not begun would bring back what is taken away.
+    this.#run += 1;
+    const closing = this.#close(true);
     this.#then(async () => {
       await this.#opened();
     });
+    const reopened = this.#queue;
+    await closing;
+    await reopened;
+  }
+
+  /** Ends every open file operation with an error, for good. */
+  async end(): Promise<void> {
+    this.#isEnded = true;
+    this.#run += 1;
+    await this.#close(true);
     await this.#queue;
   }
 
   fence(): void {
+    this.#isFenced = true;
     this.#options.cell.fence();
     this.#engine?.fence();
   }
 
   thaw(): void {
+    this.#isFenced = false;
     this.#options.cell.thaw();
     this.#engine?.thaw();
   }
 
-  #then(step: () => Promise<void>): void {
-    this.#queue = this.#queue.then(step).catch((error: unknown) => {
-      this.#fault(error instanceof Error ? error.message : String(error));
-    });
+  /** `dropped` runs instead when an abort came first: what waits for an answer gets one. */
+  #then(step: () => Promise<void>, dropped: () => unknown = () => undefined): void {
+    const run = this.#run;
+    this.#queue = this.#queue
+      .then(async () => {
+        await (run === this.#run ? step() : dropped());
+      })
+      .catch((error: unknown) => {
+        this.#fault(error instanceof Error ? error.message : String(error));
+      });
   }
 
   async #opened(): Promise<ReplicationEngine | null> {
     if (this.#engine !== null) return this.#engine;
+    await this.#closings;
+    if (this.#isEnded) return null;
     const engine = this.#options.newEngine();
     engine.onEvent((event) => this.#onEngineEvent(engine, event));
     for (const session of this.#sessions.values()) engine.addSession(session);
     engine.setPeer(this.#addresses);
     this.#engine = engine;
-    const opened = await engine.open(this.#options.open);
+    const opening = engine.open(this.#options.open);
+    this.#opening = opening;
+    const opened = await opening;
+    if (engine !== this.#engine) return null;
     if (!opened.ok) {
       this.#engine = null;
       this.#fault(`cannot open the replicated directories: ${describe(opened.error)}`);
@@ -211,13 +256,23 @@ export class DataPlane {
 
   async #close(lazy: boolean): Promise<void> {
     const engine = this.#engine;
+    const opening = this.#opening;
     this.#engine = null;
     this.#mode = null;
     this.#askedAttachment = null;
     this.#options.cell.serve(null);
     this.#closing += 1;
-    await engine?.close({ lazy });
-    this.#closing -= 1;
+    const closing = Promise.allSettled([this.#closings, opening]).then(async () => {
+      await engine?.close({ lazy });
+    });
+    this.#closings = closing.catch(() => undefined);
+    try {
+      await closing;
+    } finally {
+      this.#closing -= 1;
+    }
+    // A fence that only a dead data thread asked for ends with it.
+    if (this.#engine === null && !this.#isFenced) this.#options.cell.thaw();
   }
 
   #dropSession(id: string): void {
@@ -235,7 +290,7 @@ export class DataPlane {
     if (engine !== this.#engine) return;
     this.#options.onEngineEvent(event);
     if (event.kind === "resyncAsked") this.#askedAttachment = event.attachmentId;
-    if (event.kind === "threadFailed") this.fence();
+    if (event.kind === "threadFailed") this.#options.cell.fence();
     if (event.kind === "gapNoticed") this.#options.cell.noticeStall(event.endedAtBootMs);
     if (event.kind === "attached") {
       this.#onAttached(engine, event.epoch);
@@ -252,6 +307,7 @@ export class DataPlane {
     }
     this.#then(async () => {
       const done = await engine.requirePeer(epoch);
+      if (engine !== this.#engine) return;
       if (done.ok) this.#options.onEvent({ kind: "attachedAsPrimary", epoch });
       else this.#options.onEvent({ kind: "detached", cause: describe(done.error) });
     });
@@ -286,6 +342,8 @@ function translate(event: Exclude<EngineEvent, { kind: "attached" }>): DataPlane
       return assertNever(event);
   }
 }
+
+const CLOSED = "the data plane is closed";
 
 function describe(error: { readonly kind: string; readonly detail?: string }): string {
   return error.detail === undefined ? error.kind : `${error.kind}: ${error.detail}`;

@@ -35,9 +35,10 @@ export class HostedMirror {
   readonly #options: HostedOptions;
   readonly #mirror: OpenMirror;
   readonly #waiting = new Set<() => void>();
-  readonly #started = Promise.withResolvers<void>();
+  readonly #started = Promise.withResolvers<boolean>();
   #resync: ResyncProgress | null = null;
   #isAttached = false;
+  #isClosed = false;
   #shown = "";
   #sinceMs: UnixMs;
 
@@ -79,8 +80,13 @@ export class HostedMirror {
     for (const text of [...installed.warnings, ...this.module.service.warnings()]) {
       this.#options.tell({ kind: "configurationChanged", severity: "E", text });
     }
-    await this.module.start(BOOT[config.service.boot]);
-    this.#started.resolve();
+    try {
+      await this.module.start(BOOT[config.service.boot]);
+    } catch (error) {
+      this.#started.resolve(false);
+      throw error;
+    }
+    this.#started.resolve(true);
     peering.join(installed.moduleId, {
       onView: (view) => this.module.onView(view),
       onPeerState: (message) => this.module.onPeerState(message.state),
@@ -89,8 +95,8 @@ export class HostedMirror {
     });
   }
 
-  /** Resolves when the module takes part: a command that comes before has to wait. */
-  get started(): Promise<void> {
+  /** True when the module takes part, false when it never will: a command before has to wait. */
+  get started(): Promise<boolean> {
     return this.#started.promise;
   }
 
@@ -100,10 +106,18 @@ export class HostedMirror {
     return this.#mirror.cell.isLive(this.#options.ports.clock.bootMs()) ? "ready" : "fenced";
   }
 
-  /** Calls back once, when the module has come to STOP. */
+  /**
+   * Stopped, and nothing is mounted any more: the directories are the user's own again, and the
+   * protocol has told the peer what there is to tell.
+   */
+  get isAtRest(): boolean {
+    return this.module.service.state === "STOP" && this.module.data.isClosed;
+  }
+
+  /** Calls back once, when the module is at rest. */
   onStopped(then: () => void): void {
     const look = () => {
-      if (this.module.service.state !== "STOP") return;
+      if (!this.isAtRest) return;
       this.#waiting.delete(look);
       then();
     };
@@ -129,6 +143,8 @@ export class HostedMirror {
   }
 
   onChanged(): void {
+    // Scripts may end after the module has been taken out: then the guard knows it no more.
+    if (this.#isClosed) return;
     const { view } = this.module.service;
     const shown = `${view.state} ${this.module.isFenced}`;
     if (shown !== this.#shown) this.#sinceMs = this.#options.nowUnixMs();
@@ -183,19 +199,18 @@ export class HostedMirror {
   }
 
   /**
-   * Stops in order, then closes: what an end of the agent and an uninstallation want. An agent that
-   * ends is no person's stop: what was started is started again when it returns.
+   * Stops in order, then closes. An agent that ends is no person's stop: what was started is
+   * started again when it returns. An uninstalled module is not.
    */
-  async leave(): Promise<void> {
-    const { isStartWanted } = this.module.disk;
-    if (isStartWanted) this.module.command({ kind: "stop" });
-    const isAtRest = () => this.module.service.state === "STOP" && this.module.data.isClosed;
-    await this.until(isAtRest, LEAVE_MS_MAX);
+  async leave(why: "agentEnds" | "uninstalled"): Promise<void> {
+    if (why === "uninstalled") this.module.command({ kind: "stop" });
+    else if (this.module.isStartWanted) this.module.stopUntilNextRun();
+    await this.until(() => this.isAtRest, LEAVE_MS_MAX);
     await this.close();
-    if (isStartWanted) this.module.rememberStart();
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#options.peering.heartbeats.guard(this.installed.moduleId, null);
     this.#options.peering.leave(this.installed.moduleId);
     await this.module.close();

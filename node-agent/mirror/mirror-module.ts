@@ -9,6 +9,7 @@ import type { Heartbeats, HeartbeatView, PromiseTerms } from "../peer/heartbeats
 import type { LeaseCell } from "../peer/lease-cell.ts";
 import type { NodeClock } from "./clock.ts";
 import type { DataPlane, DataPlaneEvent } from "./data-plane.ts";
+import { MountGate } from "./mount-gate.ts";
 import { QuorumLoop } from "./quorum-loop.ts";
 import type { QuorumStore } from "./quorum-store.ts";
 import type { Service, ServiceEvent } from "./service.ts";
@@ -38,7 +39,10 @@ export type MirrorModuleOptions = {
   /** What lies in the replicated directories, looked at before anything is mounted. */
   inspectData(): "empty" | "hasData" | "unknown";
   newDataPlane(onEvent: (event: DataPlaneEvent) => void): DataPlane;
-  newService(onEvent: (event: ServiceEvent) => void, beforeServing: () => Promise<void>): Service;
+  newService(
+    onEvent: (event: ServiceEvent) => void,
+    beforeServing: () => Promise<boolean>,
+  ): Service;
   tell(happening: ModuleHappening): void;
   /** Something changed that a report should say soon. */
   onChanged(): void;
@@ -79,29 +83,35 @@ export class MirrorModule {
   #hearsPeer = false;
   #isClosed = false;
   #lostAtMs = Number.NEGATIVE_INFINITY;
-  #isMounted = Promise.withResolvers<void>();
+  #isKilling = false;
+  #isLeaving = false;
+  readonly #gate = new MountGate();
 
   constructor(options: MirrorModuleOptions) {
     this.#options = options;
     this.#loop = new QuorumLoop({
       config: options.quorum,
       nowBootMs: options.clock.bootMs,
-      persist: (disk) => options.store.write(disk),
+      persist: (disk) => options.store.write(this.#asWanted(disk)),
       run: (effect) => this.#run(effect),
-      onDecided: (reason) => this.#onDecided(reason),
+      onDecided: (reason) => {
+        this.#admitResync();
+        this.#onDecided(reason);
+      },
     });
     this.data = options.newDataPlane((event) => this.#onData(event));
     this.service = options.newService(
       (event) => this.#onService(event),
-      () => this.#isMounted.promise,
+      () => this.#gate.passed(),
     );
   }
 
   /** Takes away what an earlier agent left, then begins the protocol from what is on the disk. */
   async start(atBoot: "start" | "stop" | "asBefore"): Promise<void> {
     const { store, bootId, incarnation, cell, heartbeats, moduleId } = this.#options;
-    await this.service.cleanUp();
+    // First, as what the cleaning tells leads to what is said to the guard about the module.
     heartbeats.setModule({ moduleId, cell });
+    await this.service.cleanUp();
     const { disk, isDiskLost, detail } = store.read();
     if (isDiskLost) this.#say("decided", "C", `the quorum file counts as lost: ${detail}`);
     const data = this.#options.inspectData();
@@ -129,7 +139,14 @@ export class MirrorModule {
     return this.#loop.disk;
   }
 
+  /** Shall this module run here? Also in the middle of a stop that is followed by a start. */
+  get isStartWanted(): boolean {
+    return this.#loop.disk.isStartWanted || this.#startsAgain;
+  }
+
   command(command: Command): void {
+    // The newest wish counts: a stop must not end in a start that somebody asked for before.
+    this.#startsAgain = false;
     this.#action = ACTION_OF[command.kind];
     this.#post({ kind: "commanded", command });
   }
@@ -141,6 +158,8 @@ export class MirrorModule {
 
   /** Full stop, then start: what a checker's `stopstart` asks for. */
   stopStart(): void {
+    // Nothing to stop, and nobody's wish that it start.
+    if (!this.isStartWanted) return;
     this.command({ kind: "stop" });
     this.#action = "stopstart";
     this.#startsAgain = true;
@@ -161,17 +180,25 @@ export class MirrorModule {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#loop.close();
     this.data.fence();
-    await this.service.kill("STOP");
-    await this.data.abort();
-    this.data.close();
-    await this.data.settled();
+    this.#gate.shut();
+    await Promise.all([this.data.end(), this.service.kill("STOP")]);
+    this.#gate.shut();
     this.service.close();
     this.#options.heartbeats.removeModule(this.#options.moduleId);
   }
 
-  /** After `close`: the module was running when the agent ended, and shall run again. */
-  rememberStart(): void {
-    this.#options.store.write({ ...this.#loop.disk, isStartWanted: true });
+  /**
+   * Stops because the agent ends, which is no person's wish: the disk keeps saying that this module
+   * shall run, from the first write on, as the machine may be off before the stop has ended.
+   */
+  stopUntilNextRun(): void {
+    this.#isLeaving = true;
+    this.#options.store.write(this.#asWanted(this.#loop.disk));
+    this.command({ kind: "stop" });
+  }
+
+  #asWanted(disk: NodeDisk): NodeDisk {
+    return this.#isLeaving ? { ...disk, isStartWanted: true } : disk;
   }
 
   #tickAgain(): void {
@@ -302,14 +329,28 @@ export class MirrorModule {
     void this.#kill();
   }
 
-  /** Open file operations end with an error first: a process inside one cannot die before. */
+  /**
+   * Open file operations end with an error first: a process inside one cannot die before. That the
+   * application is down is told only when both have ended: what follows may serve again.
+   */
   async #kill(): Promise<void> {
+    this.#isKilling = true;
+    this.#gate.shut();
     await Promise.all([this.data.abort(), this.service.kill("WAIT")]);
+    this.#isKilling = false;
     this.#isFenced = false;
-    this.#options.cell.thaw();
-    this.#isMounted = Promise.withResolvers<void>();
+    this.data.thaw();
     this.#hasServed = false;
-    this.#post({ kind: "serviceStopped" });
+    this.#tellStopped();
+  }
+
+  #tellStopped(): void {
+    if (!this.#isKilling) this.#post({ kind: "serviceStopped" });
+  }
+
+  /** Only a copy that is durably known as outdated may be overwritten. */
+  #admitResync(): void {
+    if (this.#loop.disk.outdated) this.data.admitResync();
   }
 
   #runVote(
@@ -405,7 +446,7 @@ export class MirrorModule {
         data.serve(effect.epoch, effect.ackBy);
         return;
       case "follow":
-        if (data.isServing) this.#isMounted = Promise.withResolvers<void>();
+        if (data.isServing) this.#gate.shut();
         data.follow(effect.epoch);
         return;
       case "refuseBelow":
@@ -422,7 +463,7 @@ export class MirrorModule {
         data.flush();
         return;
       case "closeData":
-        this.#isMounted = Promise.withResolvers<void>();
+        this.#gate.shut();
         data.close();
         return;
       default:
@@ -443,18 +484,19 @@ export class MirrorModule {
       });
     }
     this.service.setTarget(state, this.#action);
+    if (!isServing(state)) this.#gate.giveUp();
     // The protocol waits for this answer also where nothing had to be stopped.
     const { view } = this.service;
-    if (!isServing(state) && view.state === state && !view.runsScripts) {
-      this.#post({ kind: "serviceStopped" });
-    }
+    if (isDown(state) && view.state === state && !view.runsScripts) this.#tellStopped();
     this.#options.onChanged();
   }
 
   #onData(event: DataPlaneEvent): void {
     switch (event.kind) {
       case "serving":
-        this.#isMounted.resolve();
+        this.#gate.open();
+        // What the guard would have to take down begins here.
+        this.#options.onChanged();
         return;
       case "attachedAsPrimary":
         this.#post({ kind: "replicationAttached", epoch: event.epoch });
@@ -476,8 +518,7 @@ export class MirrorModule {
         if (event.lastedMs > STALL_MS) this.#stoodStill(event.lastedMs);
         return;
       case "resyncAsked":
-        // Only a copy that is durably known as outdated may be overwritten.
-        if (this.#loop.disk.outdated) this.data.admitResync();
+        this.#admitResync();
         return;
       case "resyncFailed":
         this.#post({ kind: "resyncFailed", cause: event.cause });
@@ -569,10 +610,9 @@ export class MirrorModule {
       this.#hasServed = true;
     } else {
       this.#hasServed = false;
-      this.#post({ kind: "serviceStopped" });
+      if (isDown(state)) this.#tellStopped();
     }
     if (state === "STOP" && this.#startsAgain) {
-      this.#startsAgain = false;
       this.command({ kind: "start", dataFrom: null });
     }
   }
@@ -601,6 +641,9 @@ export class MirrorModule {
     });
   }
 }
+
+/** A secondary runs scripts and what they started: it is not down. */
+const isDown = (state: ModuleState): boolean => state === "STOP" || state === "WAIT";
 
 const ACTION_OF: Readonly<Record<Command["kind"], ScriptAction>> = {
   start: "start",

@@ -33,7 +33,6 @@ export type MirrorPorts = {
   readonly heartbeats: Heartbeats;
   readonly witness: Witness;
   readonly bootId: string;
-  readonly incarnation: string;
   readonly stateDirectory: string;
   /** Folder of this product's own programs. */
   readonly productDirectory: string;
@@ -67,6 +66,8 @@ export type OpenMirror = {
   readonly containment: Containment;
 };
 
+const INCARNATION_LENGTH = 16;
+
 /** Puts a mirror module together from its configuration; an error is a sentence for people. */
 export function openMirror(
   ports: MirrorPorts,
@@ -89,7 +90,9 @@ export function openMirror(
     heartbeats: ports.heartbeats,
     witness: ports.witness,
     bootId: ports.bootId,
-    incarnation: ports.incarnation,
+    // New at each opening, not only at each start of the agent: ids of requests and asks begin
+    // with it, and one that was used before would be answered with what was granted then.
+    incarnation: ports.newId().replaceAll("-", "").slice(0, INCARNATION_LENGTH),
     store: new QuorumStore(join(folder, "quorum.json"), moduleId, ports.nodeId),
     sign: ports.sign,
     newId: ports.newId,

@@ -28,21 +28,28 @@ export class QuorumLoop {
   readonly #waiting: NodeEvent[] = [];
   #isDeciding = false;
   #isClosed = false;
+  #disk: NodeDisk;
+  /** A bug in a decision or an effect: the rest of its list is lost, so nothing may go on. */
+  #failure: { readonly error: unknown } | null = null;
 
   constructor(options: QuorumLoopOptions) {
     this.#options = options;
     this.#state = { config: options.config };
+    const { moduleId, self } = options.config;
+    this.#disk = freshDisk(moduleId, self, "", false);
   }
 
   /** What is on the disk now; before `started` what a node knows that never took part. */
   get disk(): NodeDisk {
-    if ("disk" in this.#state) return this.#state.disk;
-    const { moduleId, self } = this.#options.config;
-    return freshDisk(moduleId, self, "", false);
+    return this.#disk;
   }
 
-  /** Decides about an event now, or right after the one that is being decided about. */
+  /**
+   * Decides about an event now, or right after the one that is being decided about. Throws what an
+   * earlier decision threw: a caller that took that for its own failure must not hide it.
+   */
   post(event: NodeEvent): void {
+    if (this.#failure !== null) throw this.#failure.error;
     const isEarly = event.kind !== "started" && !("disk" in this.#state);
     if (this.#isClosed || isEarly) return;
     this.#waiting.push(event);
@@ -53,6 +60,9 @@ export class QuorumLoop {
       for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
         this.#decide(next);
       }
+    } catch (error) {
+      this.#failure = { error };
+      throw error;
     } finally {
       this.#isDeciding = false;
     }
@@ -66,6 +76,7 @@ export class QuorumLoop {
     const { nowBootMs, persist, run, onDecided } = this.#options;
     const decision = decideNode(this.#state, event, nowBootMs());
     this.#state = decision.state;
+    if (event.kind === "started" && event.disk !== null) this.#disk = event.disk;
     for (const effect of decision.effects) {
       if (effect.kind !== "persist") {
         run(effect);
@@ -73,6 +84,7 @@ export class QuorumLoop {
       }
       try {
         persist(effect.disk);
+        this.#disk = effect.disk;
       } catch (error) {
         const cause = error instanceof Error ? error.message : String(error);
         this.#waiting.unshift({ kind: "persistFailed", cause });

@@ -44,7 +44,7 @@ function open(action: ProcConfig["action"]): Service {
     containment: module.containment,
     mountPoints: [],
     sparedProcessIds: [],
-    beforeServing: async () => undefined,
+    beforeServing: async () => true,
     nowUnixMs: () => performance.now(),
     onEvent: (event) => events.push(event),
   });

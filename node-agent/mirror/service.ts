@@ -48,8 +48,11 @@ export type ServiceOptions = {
   readonly mountPoints: readonly string[];
   /** Never stopped by the fence: the agent's own processes. */
   readonly sparedProcessIds: readonly number[];
-  /** Resolves when the replicated directories can be written to by this node's application. */
-  beforeServing(): Promise<void>;
+  /**
+   * Resolves with true when the replicated directories can be written to by this node's
+   * application, with false when the wait is given up.
+   */
+  beforeServing(): Promise<boolean>;
   nowUnixMs(): UnixMs;
   onEvent(event: ServiceEvent): void;
 };
@@ -74,6 +77,8 @@ export class Service {
   readonly checks: Checks;
   #held: readonly HeldAddress[] = [];
   #isFrozen = false;
+  /** Ends when no address is being taken off: one put on meanwhile would be taken off again. */
+  #releasing: Promise<unknown> = Promise.resolve();
   #turn: Promise<void> = Promise.resolve();
 
   constructor(options: ServiceOptions) {
@@ -170,6 +175,7 @@ export class Service {
     this.#isFrozen = false;
     await this.#inTurn(async () => {
       await this.#fence.thaw();
+      await this.#releasing;
       if (this.#isFrozen) return;
       const { state, runsScripts } = this.#lifeCycle.view;
       if (isServing(state)) this.#holdAddresses();
@@ -199,6 +205,8 @@ export class Service {
     if (!isServing(this.#lifeCycle.view.state)) {
       return { outcome: "refused", text: "this node does not serve" };
     }
+    // No grant is live: another node may lead, and the address be there.
+    if (this.#isFrozen) return { outcome: "refused", text: "this node is fenced" };
     this.#holdAddresses();
     return { outcome: "done", text: "the address is announced" };
   }
@@ -220,8 +228,14 @@ export class Service {
   async #beforeMove(from: ModuleState, to: ModuleState): Promise<void> {
     this.checks.moving(from, to);
     if (!isServing(to) || isServing(from)) return;
-    await this.#options.beforeServing();
-    this.#holdAddresses();
+    // A wait that was given up says nothing about a target that has changed back since.
+    while (isServing(this.#lifeCycle.view.target)) {
+      if (!(await this.#options.beforeServing())) continue;
+      await this.#releasing;
+      // While frozen the address stays away; the thaw puts it on.
+      if (isServing(this.#lifeCycle.view.target) && !this.#isFrozen) this.#holdAddresses();
+      return;
+    }
   }
 
   async #afterMove(from: ModuleState, to: ModuleState): Promise<void> {
@@ -284,15 +298,22 @@ export class Service {
       const done = address.hold();
       if (done.ok) {
         held.push(done.value);
-        this.#options.onEvent({ kind: "addressHeld", held: done.value });
       } else {
         this.#options.onEvent({ kind: "problem", text: `virtual address: ${done.error}` });
       }
     }
+    // Known before it is told: who hears of it tells the guard what to take off.
     this.#held = held;
+    for (const one of held) this.#options.onEvent({ kind: "addressHeld", held: one });
   }
 
-  async #releaseAddresses(isUrgent: boolean): Promise<void> {
+  #releaseAddresses(isUrgent: boolean): Promise<void> {
+    const released = this.#release(isUrgent);
+    this.#releasing = Promise.allSettled([this.#releasing, released]);
+    return released;
+  }
+
+  async #release(isUrgent: boolean): Promise<void> {
     const was = this.#held;
     this.#held = [];
     for (const address of this.#addresses) {
