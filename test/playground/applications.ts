@@ -69,18 +69,24 @@ function whyNoPostgresql(folder: string): string | null {
   return `the user postgres may not enter ${place}: choose another place with --folder`;
 }
 
+/** What stands for the macros' defaults: of each node's own environment, which only it knows. */
+const OF_THE_NODE: Readonly<Record<string, string>> = {
+  DATA: "%FARM_DATA%/postgresql",
+  WAL: "%FARM_DATA%/postgresql-wal",
+  RUN: "%FARM_RUN%",
+  LISTEN: "%FARM_ADDRESS%",
+  CHECK: "%FARM_ADDRESS%",
+};
+
 /** Both nodes are on one machine: each has its own directories, and an address without a VIP. */
 async function packPostgresql(folder: string): Promise<Uint8Array> {
   const copy = join(folder, "postgresql-module");
   cpSync(join(MODULES_FOLDER, "postgresql"), copy, { recursive: true });
   const file = join(copy, "conf", "userconfig.xml");
-  const text = readFileSync(file, "utf8");
-  writeFileSync(file, text.replace(/ *<vip>.*<\/vip>\n/s, ""));
-  return await packModule(copy, {
-    DATA: "%NODE_DATA%/postgresql",
-    WAL: "%NODE_DATA%/postgresql-wal",
-    RUN: "%NODE_RUN%",
-    LISTEN: "%NODE_ADDRESS%",
-    CHECK: "%NODE_ADDRESS%",
-  });
+  const text = readFileSync(file, "utf8")
+    .replace(/ *<vip>.*<\/vip>\n/s, "")
+    .replace(/ *<macro [^\n]*\n/g, "")
+    .replace(/%([A-Z]+)%/g, (whole, name) => OF_THE_NODE[name] ?? whole);
+  writeFileSync(file, text);
+  return await packModule(copy);
 }

@@ -18,7 +18,7 @@ const HELP = `npm start [-- OPTIONS]      a whole cluster on this machine, to wa
 
   --module NAME|FILE.safe     what runs on it: shop (the default: a small web shop), postgresql
                               (as root), or a module file, whose directories and addresses use
-                              %NODE_DATA% and %NODE_ADDRESS%, as both nodes are on this machine
+                              %FARM_DATA% and %FARM_ADDRESS%, as both nodes are on this machine
   --module-port N             where a module file serves on its node (default 8080)
   --customers N               how many customers ask at the same time (default 4)
   --port N                    port of the playground's page (default 8300)
@@ -202,13 +202,14 @@ async function run(
 /** A line for people whenever a state changes; for programs, the whole of it as JSON. */
 function showChanges(supervisor: Supervisor, asJson: boolean): void {
   let last = "";
-  setInterval(() => {
+  const timer = setInterval(() => {
+    if (supervisor.isClosed) return clearInterval(timer);
     const shown = supervisor.shown();
     const key = JSON.stringify([shown.nodes, shown.why, shown.link, shown.control.isUp]);
     if (key === last) return;
     last = key;
     say(asJson ? JSON.stringify(shown) : line(shown));
-  }, 250).unref();
+  }, 250);
 }
 
 function takeCommands(supervisor: Supervisor, quit: () => void): void {

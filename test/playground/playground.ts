@@ -225,9 +225,9 @@ export class Playground {
           SHOP_ADDRESS: node.address,
           SHOP_PORT: String(this.#options.module.port),
           // For the macros of any other module.
-          NODE_DATA: node.data,
-          NODE_RUN: node.run,
-          NODE_ADDRESS: node.address,
+          FARM_DATA: node.data,
+          FARM_RUN: node.run,
+          FARM_ADDRESS: node.address,
         },
       }),
     );

@@ -74,6 +74,7 @@ export class Supervisor {
   #failover: ShownFailover | null = null;
   /** Asked of the nodes themselves: also known while the control plane is away. */
   #serving: ReadonlySet<string> = new Set();
+  #isClosed = false;
   #countAfterMs = 0;
   #shownFailover: string | null = null;
   readonly #onFailover: (lines: readonly string[]) => void;
@@ -90,7 +91,12 @@ export class Supervisor {
     this.#repeat(() => this.#count(), COUNT_MS);
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   close(): void {
+    this.#isClosed = true;
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
@@ -155,6 +161,7 @@ export class Supervisor {
   #repeat(look: () => Promise<void>, everyMs: number): void {
     const slot = this.#timers.length;
     const again = () => {
+      if (this.#isClosed) return;
       this.#timers[slot] = setTimeout(() => void look().finally(again), everyMs);
     };
     again();

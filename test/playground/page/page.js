@@ -45,7 +45,7 @@ function showLoad({ load, module, address }) {
   say("acknowledged", number.format(load.acknowledged));
   say("found", load.found === null ? "–" : number.format(load.found));
   byId("lost").hidden = load.lost === 0;
-  say("lost", `${number.format(load.lost)} lost`);
+  say("lost", load.lost === 0 ? "" : `${number.format(load.lost)} lost`);
   say("flow", `${load.text}, through ${address}`, load.isServed ? "good" : "bad");
   const unknown = `${number.format(load.unknown)} got no answer: nobody knows whether they are there`;
   say("unknown", load.unknown === 0 ? "" : unknown);
