@@ -6,7 +6,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
-import { startCluster } from "./cluster.ts";
+import { CLI_IN_CONTROL, startCluster } from "./cluster.ts";
 import { LAB_VIP, Lab } from "./lab.ts";
 
 const FOLDER = join(import.meta.dirname, "..", "..", ".lab");
@@ -56,9 +56,7 @@ async function status(options: Options): Promise<void> {
   const lines = machines.map((m) => `${m.name.padEnd(8)} ${m.address}  ${m.isOn ? "on" : "off"}`);
   const control = lab.machine("control");
   const report =
-    control.initPid === null
-      ? null
-      : await control.exec(["sh", "-c", ". /srv/mirrorfarm/environment; mirrorfarm status"]);
+    control.initPid === null ? null : await control.exec(["sh", "-c", `${CLI_IN_CONTROL} status`]);
   say(options, [...lines, report?.stdout ?? ""].join("\n"), {
     machines,
     cluster: report?.stdout ?? null,
@@ -135,6 +133,8 @@ function program(): Command {
 
 try {
   await program().parseAsync();
+  // What was started in the machines goes on; nothing here has to wait for it.
+  process.exit();
 } catch (error) {
   if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2);
   console.error(`lab: ${error instanceof Error ? error.message : String(error)}`);

@@ -21,6 +21,9 @@ const AGENT_PORT = 7443;
 const NODES = ["node1", "node2"] as const;
 const CLUSTER = "lab";
 
+/** What a person's shell in the control machine needs to speak to the control plane. */
+export const CLI_IN_CONTROL = `. ${STATE}/environment; exec ${NODE} ${join(ROOT, "node-agent", "cli", "cli-main.ts")}`;
+
 export type ClusterOptions = {
   /** Progress, for a person who waits. */
   say(text: string): void;
