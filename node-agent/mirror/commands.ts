@@ -2,6 +2,9 @@ import { randomUUID } from "node:crypto";
 import type { CommandResult, NodeCommand } from "#model/contract/commands.ts";
 import type { HostedMirror } from "./hosted-mirror.ts";
 
+/** What a command needs of the module that it is for. */
+export type CommandTarget = Pick<HostedMirror, "module" | "started" | "until" | "isAtRest">;
+
 type Outcome = Pick<CommandResult, "outcome" | "text">;
 
 /** What a step may take at most, whatever the control plane allows. */
@@ -14,7 +17,7 @@ const refused = (text: string): Outcome => ({ outcome: "refused", text });
 /** Carries out what a person asked of one module on this node, and says how it went. */
 export async function runCommand(
   command: NodeCommand,
-  mirror: HostedMirror | null,
+  mirror: CommandTarget | null,
 ): Promise<Outcome> {
   if (mirror === null) return refused(`${command.moduleId} does not run on this node`);
   if (!(await mirror.started)) return failed(`${command.moduleId} could not be opened`);
@@ -48,7 +51,7 @@ export async function runCommand(
 
 async function start(
   command: NodeCommand,
-  mirror: HostedMirror,
+  mirror: CommandTarget,
   limitMs: number,
 ): Promise<Outcome> {
   const { module } = mirror;
@@ -57,14 +60,14 @@ async function start(
   return isStarted ? done(`started: ${module.why}`) : failed(`not started: ${module.why}`);
 }
 
-async function stop(mirror: HostedMirror, limitMs: number): Promise<Outcome> {
+async function stop(mirror: CommandTarget, limitMs: number): Promise<Outcome> {
   const { module } = mirror;
   module.command({ kind: "stop" });
   const isStopped = await mirror.until(() => mirror.isAtRest, limitMs);
   return isStopped ? done("stopped") : failed(`not stopped in time: ${module.why}`);
 }
 
-async function restart(mirror: HostedMirror, limitMs: number): Promise<Outcome> {
+async function restart(mirror: CommandTarget, limitMs: number): Promise<Outcome> {
   const { service } = mirror.module;
   if (service.view.state === "STOP" || service.view.state === "WAIT") {
     return refused(`nothing runs here: the state is ${service.view.state}`);
@@ -74,7 +77,7 @@ async function restart(mirror: HostedMirror, limitMs: number): Promise<Outcome> 
   return isDone ? done("the application was restarted") : failed("its scripts still run");
 }
 
-async function switchover(mirror: HostedMirror, limitMs: number): Promise<Outcome> {
+async function switchover(mirror: CommandTarget, limitMs: number): Promise<Outcome> {
   const { module } = mirror;
   const { epoch } = module.disk;
   module.command({ kind: "switchover" });
@@ -87,7 +90,7 @@ async function switchover(mirror: HostedMirror, limitMs: number): Promise<Outcom
 
 async function force(
   command: NodeCommand,
-  mirror: HostedMirror,
+  mirror: CommandTarget,
   limitMs: number,
 ): Promise<Outcome> {
   const { module } = mirror;
