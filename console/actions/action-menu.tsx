@@ -17,7 +17,12 @@ export function ActionMenu({ module }: { readonly module: ModuleView }) {
   const nodes = module.configuration.nodes;
   const item = (text: string, kind: Kind, node: string | null): ButtonDropdownProps.Item => {
     const ask = { moduleId: module.id, kind, node };
-    const plan = planAction(ask, { module, events: state?.events ?? [], nowMs });
+    const plan = planAction(ask, {
+      module,
+      events: state?.events ?? [],
+      operations: state?.operations ?? [],
+      nowMs,
+    });
     const reason = forbidden(kind) ?? plan.blocked;
     return {
       id: `${kind}/${node ?? ""}`,

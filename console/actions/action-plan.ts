@@ -2,7 +2,7 @@
  * What a person is told before they act: what it does, what clients notice, what may be lost, and
  * the same as a command line. Pure; the control plane alone decides, and it judges again.
  */
-import type { CommandKind, CommandRequest } from "#model/contract/commands.ts";
+import type { CommandKind, CommandRequest, Operation } from "#model/contract/commands.ts";
 import type { EventRecord } from "#model/contract/events.ts";
 import type { ModuleOnNode, ModuleView } from "#model/contract/snapshot.ts";
 import { isRunning } from "#model/states/lifecycle.ts";
@@ -32,6 +32,7 @@ export interface ActionPlan {
 export interface PlanFacts {
   readonly module: ModuleView;
   readonly events: readonly EventRecord[];
+  readonly operations: readonly Operation[];
   readonly nowMs: number;
 }
 
@@ -45,10 +46,8 @@ const VERB = {
 
 /** The plan of one action on the module as it is now. */
 export function planAction(ask: ActionAsk, facts: PlanFacts): ActionPlan {
-  const on =
-    ask.node === null ? "" : ask.kind === "switchover" ? ` to ${ask.node}` : ` on ${ask.node}`;
   const frame = {
-    title: `${VERB[ask.kind]} ${ask.moduleId}${on}`,
+    title: titleOf(ask),
     button: VERB[ask.kind],
     level: "simple",
     sentences: [],
@@ -56,7 +55,21 @@ export function planAction(ask: ActionAsk, facts: PlanFacts): ActionPlan {
     loss: [],
     blocked: null,
   } as const;
-  return { ...frame, ...PLANS[ask.kind](ask, facts) };
+  const plan = { ...frame, ...PLANS[ask.kind](ask, facts) };
+  const isUnderWay = facts.operations.some(
+    ({ state, kind, moduleId, node = null }) =>
+      state === "running" &&
+      kind === ask.kind &&
+      moduleId === ask.moduleId &&
+      (node === ask.node || node === null || ask.node === null),
+  );
+  return isUnderWay ? { ...plan, blocked: "This is under way already." } : plan;
+}
+
+function titleOf({ kind, node, moduleId }: ActionAsk): string {
+  if (kind === "force-primary") return `Force ${node} primary of ${moduleId}`;
+  const where = node === null ? "" : kind === "switchover" ? ` to ${node}` : ` on ${node}`;
+  return `${VERB[kind]} ${moduleId}${where}`;
 }
 
 type Planner = (ask: ActionAsk, facts: PlanFacts) => Partial<ActionPlan>;

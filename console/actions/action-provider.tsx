@@ -48,7 +48,7 @@ export function ActionProvider({ children }: { readonly children: ReactNode }) {
     if (wanted === null || found === undefined || state === null) return;
     setWanted(null);
     const seenEpoch = found.witness?.epoch ?? null;
-    const plan = planAction(wanted, { module: found, events: state.events, nowMs });
+    const plan = planAction(wanted, { module: found, ...state, nowMs });
     if (plan.level === "none" && plan.blocked === null) {
       void send(wanted.moduleId, requestOf(wanted, seenEpoch, null));
     } else {
@@ -77,7 +77,7 @@ export function ActionProvider({ children }: { readonly children: ReactNode }) {
         <ActionDialog
           ask={asked.ask}
           plan={withChanges(
-            planAction(asked.ask, { module, events: state.events, nowMs }),
+            planAction(asked.ask, { module, ...state, nowMs }),
             asked.seenEpoch,
             module.witness?.epoch ?? null,
             isStale,

@@ -15,7 +15,7 @@ const ask = (kind: ActionAsk["kind"], node: string | null = null): ActionAsk => 
   node,
 });
 const plan = (scenario: Scenario, asked: ActionAsk) =>
-  planAction(asked, { module: moduleOf(scenario), events: [], nowMs: NOW_MS });
+  planAction(asked, { module: moduleOf(scenario), events: [], operations: [], nowMs: NOW_MS });
 
 describe("what is asked before it is done", () => {
   test.each([
@@ -60,12 +60,21 @@ describe("what is asked before it is done", () => {
     const known = planAction(asked, {
       module: moduleOf("down"),
       events: [left],
+      operations: [],
       nowMs: NOW_MS,
     } as never);
     expect(known.loss.join(" ")).toContain("up to 3 min of writes may be lost");
     expect(known.sentences.join(" ")).toContain("node1 last reported 42 s ago as PRIM");
     // Who is in the set lacks nothing, and is not frightened.
     expect(plan("down", ask("force-primary", "node1")).loss.join(" ")).toContain("lacks nothing");
+  });
+
+  test("what is under way already is not asked for twice; anything else still can be", () => {
+    const running = { state: "running", kind: "switchover", moduleId: "shop", node: "node2" };
+    const facts = { module: moduleOf("normal"), events: [], operations: [running], nowMs: NOW_MS };
+    const blocked = (asked: ActionAsk) => planAction(asked, facts as never).blocked;
+    expect(blocked(ask("switchover"))).toBe("This is under way already.");
+    expect(blocked(ask("stop"))).toBe(null);
   });
 
   test("is sent with the epoch that was seen, and the typed name where it is needed", () => {

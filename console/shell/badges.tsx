@@ -38,7 +38,7 @@ export function NodeStateBadge({ node }: { readonly node: ModuleOnNode }) {
   const { shape, word, tone, help } = lookOf(node);
   return (
     <Box variant="span" color={COLOR_OF_TONE[isStale ? "pending" : tone]}>
-      <span className="node-state" title={help}>
+      <span className="one-line" title={help}>
         <span aria-hidden="true">{shape}</span> {isStale ? `was ${word}` : word}
       </span>
     </Box>

@@ -36,12 +36,12 @@ const COLUMNS: readonly TableProps.ColumnDefinition<EventRecord>[] = [
     width: 130,
     cell: ({ severity }) => (
       <Box variant="span" color={SEVERITY_COLOR[severity]}>
-        <b>{severity}</b> {SEVERITY_WORDS[severity]}
+        <span className="one-line">
+          <b>{severity}</b> {SEVERITY_WORDS[severity]}
+        </span>
       </Box>
     ),
   },
-  { id: "node", header: "Node", width: 110, cell: ({ nodeId }) => nodeId ?? "–" },
-  { id: "module", header: "Module", width: 110, cell: ({ moduleId }) => moduleId ?? "–" },
   {
     id: "text",
     header: "What happened",
@@ -49,6 +49,8 @@ const COLUMNS: readonly TableProps.ColumnDefinition<EventRecord>[] = [
     minWidth: 220,
     cell: ({ text }) => <span className="any-text">{text}</span>,
   },
+  { id: "node", header: "Node", width: 110, cell: ({ nodeId }) => nodeId ?? "–" },
+  { id: "module", header: "Module", width: 110, cell: ({ moduleId }) => moduleId ?? "–" },
 ];
 
 function EventTime({ atMs }: { readonly atMs: number }) {

@@ -9,8 +9,10 @@ export interface TopologyNode {
   readonly shape: string;
   readonly word: string;
   readonly tone: Tone;
-  /** The address that clients use, on the node that has it. */
+  /** The address that clients use, on the node that has it now. */
   readonly address: string | null;
+  /** The same in words; of a stale picture what was known last. */
+  readonly addressText: string;
   /** False: drawn dotted, as its votes do not reach the witness. */
   readonly reachesWitness: boolean;
 }
@@ -58,12 +60,14 @@ const witnessLabel = ({ witness }: ModuleView): string =>
 
 function topologyNode(module: ModuleView, node: ModuleOnNode, isStale: boolean): TopologyNode {
   const { shape, word, tone } = lookOf(node);
+  const address = addressOn(module, node);
   return {
     id: node.nodeId,
     shape,
-    word,
+    word: isStale ? `was ${word}` : word,
     tone: isStale ? "pending" : tone,
-    address: addressOn(module, node),
+    address: isStale ? null : address,
+    addressText: address === null ? "no address" : `${isStale ? "had" : "address"} ${address}`,
     reachesWitness: !node.silent && !isStale,
   };
 }

@@ -83,6 +83,9 @@ describe.skipIf(!HAS_CHROMIUM)(`acting (${WHY_NOT})`, () => {
       expect(fake.asked[0]?.request).toEqual({ kind: "start", seenEpoch: 41 });
       await page.reload();
       await page.getByText("Starting shop").waitFor();
+      // And nobody starts it twice.
+      await page.getByRole("button", { name: "Start", exact: true }).click();
+      await dialog(page).getByText("This is under way already.").waitFor();
     });
   });
 

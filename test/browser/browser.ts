@@ -77,11 +77,13 @@ export async function openPage(browser: Browser, options: PageOptions = {}): Pro
 export const problemsOn = (page: Page): Promise<readonly string[]> =>
   page.evaluate<string[]>("window.__checks.problems(false)");
 
-/** The same page in dark colours, judged by what colours can change. */
+/** The same page in dark colours, judged by what colours can change; light again afterwards. */
 export async function problemsInTheDark(page: Page): Promise<readonly string[]> {
   // Not by the button: a dialog may be in front of it.
   await page.evaluate("document.body.classList.add('awsui-dark-mode')");
-  return await page.evaluate<string[]>("window.__checks.problems(true)");
+  const problems = await page.evaluate<string[]>("window.__checks.problems(true)");
+  await page.evaluate("document.body.classList.remove('awsui-dark-mode')");
+  return problems;
 }
 
 /** The connection as the top bar says it; the components keep hidden copies of it, to measure. */

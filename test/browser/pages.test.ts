@@ -75,18 +75,46 @@ describe.skipIf(!HAS_CHROMIUM)(`the pages (${WHY_NOT})`, () => {
     ["empty", "/c/prod", "No modules"],
     ["empty", "/c/prod/events", "Nothing has happened yet."],
     ["empty", "/c/prod/nodes", "has not joined yet"],
-    ["first-start", MODULE, "it has never run"],
-    ["unprotected", "/c/prod", "Needs attention"],
-    ["unprotected", MODULE, "Start on node2"],
-    ["recovering", MODULE, "SECOND resyncing 63 %"],
-    ["failing-over", MODULE, "node2 is starting the application."],
-    ["down", "/c/prod", "Bring node1 back"],
-    ["down", MODULE, "unreachable (last PRIM)"],
-    ["stopped", MODULE, "A person stopped the module"],
     ["normal", "/c/prod/modules/none", "There is no such module"],
     ["normal", "/nowhere", "There is no such page"],
   ] as const)("%s %s: %s", async (scenario, path, text) => {
     await judge(scenario, path, { look: shows(text) });
+  });
+
+  test("of a module and its cluster, in every condition, one after the other", async () => {
+    const conditions = [
+      ["first-start", "it has never run"],
+      ["unprotected", "Start on node2"],
+      ["recovering", "118 KiB/s, 5 min left"],
+      ["failing-over", "node2 is starting the application."],
+      ["down", "Bring node1 back"],
+      ["stopped", "A person stopped the module"],
+    ] as const;
+    const served = await ConsoleUnderTest.start("normal");
+    const { page, context, complaints } = await openPage(browser);
+    try {
+      await page.goto(`${served.url}${MODULE}`);
+      for (const [scenario, text] of conditions) {
+        served.fake.turnInto(scenario);
+        await seen(page, text).waitFor();
+        expect([scenario, ...(await problemsOn(page))]).toEqual([scenario]);
+        expect([scenario, ...(await problemsInTheDark(page))]).toEqual([scenario]);
+      }
+      await page.getByRole("link", { name: "prod" }).first().click();
+      for (const [scenario, text] of [
+        ["unprotected", "Needs attention"],
+        ["down", "unreachable (last PRIM)"],
+      ] as const) {
+        served.fake.turnInto(scenario);
+        await seen(page, text).waitFor();
+        expect([scenario, ...(await problemsOn(page))]).toEqual([scenario]);
+        expect([scenario, ...(await problemsInTheDark(page))]).toEqual([scenario]);
+      }
+      expect(complaints).toEqual([]);
+    } finally {
+      await context.close();
+      await served.stop();
+    }
   });
 
   test.each([390, 320])("fit %i px", async (width) => {

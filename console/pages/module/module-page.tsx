@@ -77,12 +77,14 @@ function Module({ module }: { readonly module: ModuleView }) {
             <Box fontSize="heading-m">
               <HealthBadge health={module.health} isStale={isStale} />
             </Box>
-            <Box color="text-body-secondary" padding={{ top: "xxxs" }}>
-              <Lasting sinceMs={module.sinceMs} />
-            </Box>
+            {!isStale && (
+              <Box color="text-body-secondary" padding={{ top: "xxxs" }}>
+                <Lasting sinceMs={module.sinceMs} />
+              </Box>
+            )}
           </SpaceBetween>
-          <Box variant="p">{module.why}</Box>
-          {advice !== null && <Box variant="p">{advice}</Box>}
+          <Box variant="p">{isStale ? `Then: ${module.why}` : module.why}</Box>
+          {advice !== null && !isStale && <Box variant="p">{advice}</Box>}
         </div>
         <Tabs
           ariaLabel={`Views of ${module.id}`}

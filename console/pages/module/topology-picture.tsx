@@ -98,7 +98,7 @@ function NodeBox({
         {node.shape} {shorten(node.word, lettersMax)}
       </text>
       <text x={left} y={box.y + 80} fontSize={13} fill={node.address === null ? QUIET_INK : INK}>
-        {node.address === null ? "no address" : `address ${node.address}`}
+        {node.addressText}
       </text>
       {node.address !== null && entry !== null && (
         <g stroke={ACCENT} fill="none" strokeWidth={2}>
