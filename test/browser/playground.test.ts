@@ -149,12 +149,12 @@ async function takeThrough(page: Page): Promise<void> {
   await serving(page);
   await ordersGoOn(page);
 
-  await press(page, "Stop the control plane");
+  await press(page, "Stop control plane");
   await page.getByText(`The control plane is away. ${first} serves.`).waitFor(bounded);
   await ordersGoOn(page);
   await page.emulateMedia({ colorScheme: "dark" });
   expect(await problemsOn(page)).toEqual([]);
-  await press(page, "Start the control plane");
+  await press(page, "Start control plane");
   await says(page, "control", "● up");
   expect(await serving(page)).toBe(first);
   await page.emulateMedia({ colorScheme: "light" });

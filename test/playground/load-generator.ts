@@ -106,11 +106,12 @@ export class LoadGenerator {
   #acknowledge(id: string): void {
     this.#acknowledged.add(id);
     const nowMs = performance.now();
+    // After an outage counting begins anew: the rate is of the time in which there was service.
+    if (nowMs - this.#lastMs > 1000) this.#second = { startedMs: nowMs, count: 0, perSecond: 0 };
     this.#lastMs = nowMs;
     this.#second.count += 1;
     const tookMs = nowMs - this.#second.startedMs;
     if (tookMs < 1000) return;
-    // After an outage the "second" was longer than one: the rate is of the time it really took.
     const perSecond = Math.round((1000 * this.#second.count) / tookMs);
     this.#second = { startedMs: nowMs, count: 0, perSecond };
   }

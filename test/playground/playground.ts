@@ -107,6 +107,11 @@ export class Playground {
     return this.#guards.get(name)?.isRunning ?? false;
   }
 
+  /** When that node's processes were last started, in Unix milliseconds. */
+  startedAtMs(name: string): number {
+    return this.#guards.get(name)?.startedAtMs ?? 0;
+  }
+
   /** Starts everything; throws with a sentence for people when it cannot, or was told to stop. */
   async start(): Promise<void> {
     this.#starting = this.#start();

@@ -14,6 +14,8 @@ const FIRST_LINE_MS_MAX = 30_000;
 
 export class ManagedProcess {
   readonly #child: ChildProcess;
+  /** Unix milliseconds. */
+  readonly startedAtMs = Date.now();
   readonly firstLine: Promise<string>;
   readonly ended: Promise<void>;
 

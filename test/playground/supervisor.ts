@@ -257,7 +257,9 @@ export class Supervisor {
 
   #node(name: string, view: ModuleView | null, isOld: boolean): ShownNode {
     const entry = view?.nodes.find((one) => one.nodeId === name);
-    const report = entry?.report ?? null;
+    // What was reported before the node died and was started again is of another life.
+    const isOfThisLife = (entry?.receivedAtMs ?? 0) > this.#playground.startedAtMs(name);
+    const report = isOfThisLife ? (entry?.report ?? null) : null;
     const isRunning = this.#playground.isNodeRunning(name);
     if (!isRunning || report === null || entry === undefined) {
       const isDead = !isRunning && this.#playground.isStarted;
@@ -308,7 +310,7 @@ export class Supervisor {
       { id: "switch", text: "Switch over", isPossible: isControlUp && isProtected },
       {
         id: "control",
-        text: isControlRunning ? "Stop the control plane" : "Start the control plane",
+        text: isControlRunning ? "Stop control plane" : "Start control plane",
         isPossible: isStarted,
       },
     ];
