@@ -66,19 +66,47 @@ const shows =
     await seen(page, text).waitFor();
 
 describe.skipIf(!HAS_CHROMIUM)(`the pages (${WHY_NOT})`, () => {
+  /** Through the side navigation, as a person goes: a page is loaded once. */
+  const walks: Readonly<Record<string, readonly (readonly [link: string, text: string])[]>> = {
+    normal: [
+      ["Overview", "Last failover"],
+      ["shop", "tcp.shop answers"],
+      ["Nodes", "node2 on default: 0.4 ms, no loss"],
+      ["Events", "epoch 41 begins: node1 leads"],
+    ],
+    empty: [
+      ["Overview", "No modules"],
+      ["Nodes", "has not joined yet"],
+      ["Events", "Nothing has happened yet."],
+    ],
+  };
+  test.each(["normal", "empty"] as const)(
+    "of a cluster that is %s, one by one",
+    async (scenario) => {
+      const served = await ConsoleUnderTest.start(scenario);
+      const { page, context, complaints } = await openPage(browser);
+      try {
+        await page.goto(`${served.url}/c/prod`);
+        for (const [link, text] of walks[scenario] ?? []) {
+          await page.getByRole("navigation").getByRole("link", { name: link, exact: true }).click();
+          await seen(page, text).waitFor();
+          expect([link, ...(await problemsOn(page))]).toEqual([link]);
+          expect([link, ...(await problemsInTheDark(page))]).toEqual([link]);
+        }
+        expect(complaints).toEqual([]);
+      } finally {
+        await context.close();
+        await served.stop();
+      }
+    },
+  );
+
   test.each([
-    ["normal", "/c/prod", "Protected"],
-    ["normal", MODULE, "tcp.shop answers"],
-    ["normal", `${MODULE}?tab=events`, "Events of shop"],
-    ["normal", "/c/prod/events", "epoch 41 begins: node1 leads"],
-    ["normal", "/c/prod/nodes", "node2 on default: 0.4 ms, no loss"],
-    ["empty", "/c/prod", "No modules"],
-    ["empty", "/c/prod/events", "Nothing has happened yet."],
-    ["empty", "/c/prod/nodes", "has not joined yet"],
-    ["normal", "/c/prod/modules/none", "There is no such module"],
-    ["normal", "/nowhere", "There is no such page"],
-  ] as const)("%s %s: %s", async (scenario, path, text) => {
-    await judge(scenario, path, { look: shows(text) });
+    [`${MODULE}?tab=events`, "Events of shop"],
+    ["/c/prod/modules/none", "There is no such module"],
+    ["/nowhere", "There is no such page"],
+  ] as const)("at %s: %s", async (path, text) => {
+    await judge("normal", path, { look: shows(text) });
   });
 
   test("of a module and its cluster, in every condition, one after the other", async () => {
