@@ -44,7 +44,7 @@ describe("a first start", () => {
     rig.onEngine = (engine) => engine.fail("serve", { kind: "wrongState", detail: "no" });
     await rig.module.start("asBefore");
     rig.module.command({ kind: "start", dataFrom: "node1" });
-    await rig.comesTo(() => rig.module.service.view.runsScripts && kinds().includes("decided"));
+    await rig.comesTo(() => rig.module.service.view.state === "ALONE");
     rig.module.command({ kind: "stop" });
     await rig.comesTo(() => rig.module.service.state === "STOP" && rig.module.data.isClosed);
   });
