@@ -113,7 +113,7 @@ function parseJson(text: string): unknown {
 export function describeProblem(problem: ApiProblem): string {
   switch (problem.kind) {
     case "unreachable":
-      return "The control plane does not answer. The service goes on without it.";
+      return "The control plane does not answer. The service goes on while its nodes reach each other.";
     case "signedOut":
       return "The session has ended: open the URL that the control plane printed.";
     case "refused":

@@ -74,8 +74,8 @@ function StaleAlert(): ReactNode {
   if (liveness.kind !== "stale" || liveness.asOfMs === null) return null;
   return (
     <Alert type="warning" header={`Nothing was heard since ${clockText(liveness.asOfMs)}`}>
-      The control plane does not answer. What you see is how it was then; the service itself goes on
-      without the control plane.
+      The control plane does not answer. What you see is how it was then; the service goes on while
+      its nodes reach each other.
     </Alert>
   );
 }

@@ -37,8 +37,8 @@ export function VocabularyHelp() {
       <h3>The connection</h3>
       <p>
         Live: changes appear as they happen. Stale: nothing was heard from the control plane for a
-        minute, so what you see is how it was then. The service itself does not need the control
-        plane to go on.
+        minute, so what you see is how it was then. The service goes on without the control plane
+        while its nodes reach each other.
       </p>
       <h3>On the command line</h3>
       <Box variant="code">mirrorfarm status -w</Box>
