@@ -161,6 +161,7 @@ function mirrorPorts(
     sign: (text) => signText(text, key),
     newId: () => randomUUID(),
     newEngine: newReplicationEngine,
+    restartAgent: die,
   };
 }
 

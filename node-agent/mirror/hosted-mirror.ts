@@ -3,6 +3,7 @@ import type { MirrorConfig } from "#model/module/config.ts";
 import type { NodeId, UnixMs } from "#model/shared/ids.ts";
 import { ok, type Result } from "#model/shared/result.ts";
 import { isServing } from "#model/states/lifecycle.ts";
+import { ERRNO } from "../adapters/linux/errno.ts";
 import type { InstalledModule } from "../configuration/module-store.ts";
 import type { Containment } from "../modules/containment.ts";
 import { runVerb } from "../modules/run-verb.ts";
@@ -155,6 +156,11 @@ export class HostedMirror {
   }
 
   onEngineEvent(event: EngineEvent): void {
+    // The guard took the mounts away, as this agent had not been heard of in time. Whatever ran on
+    // them is dead; only a new agent starts from a clean ground.
+    if (event.kind === "localFault" && event.errno === ERRNO.ENODEV) {
+      this.#options.ports.restartAgent(`${this.installed.moduleId}: ${event.detail}`);
+    }
     if (event.kind === "attached") {
       this.#isAttached = true;
       this.#resync = null;

@@ -44,6 +44,8 @@ export type MirrorPorts = {
   sign(text: string): string;
   newId(): string;
   newEngine(): ReplicationEngine;
+  /** This agent cannot go on: the guard fences what is left of it and starts a new one. */
+  restartAgent(why: string): void;
   tell(happening: ModuleHappening): void;
   onChanged(): void;
   onEngineEvent(event: EngineEvent): void;

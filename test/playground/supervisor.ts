@@ -337,7 +337,8 @@ function replicationText(
 }
 
 function grantText(view: ModuleView | null): string {
-  const serving = view?.nodes.find((one) => one.report?.quorum?.grant != null)?.report;
+  const primary = view?.witness?.primary;
+  const serving = view?.nodes.find((one) => one.nodeId === primary && !one.silent)?.report;
   const voters = serving?.quorum?.grant?.voters.join(", ");
   const epoch = view?.witness?.epoch ?? 0;
   if (voters === undefined) return `epoch ${epoch}`;
