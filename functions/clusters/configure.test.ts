@@ -52,6 +52,30 @@ describe("a module's configuration", () => {
     expect((await pull(node1, "?waitMs=0")).modules).toEqual([]);
   });
 
+  test("is refused where another module replicates the same directory", async () => {
+    const withData = (dir: string) =>
+      archive(USER_CONFIG.replace("<user/>", `<rfs><replicated dir="${dir}"/></rfs>`));
+    const put = async (module: string, dir: string, method: "PUT" | "DELETE" = "PUT") =>
+      await call(
+        method,
+        `${server.served.apiUrl}/v1/clusters/prod/modules/${module}${
+          method === "PUT" ? "/configuration" : ""
+        }`,
+        {
+          headers: { authorization: `Bearer ${server.secret}`, "content-type": "application/zip" },
+          ...(method === "PUT" ? { body: await withData(dir) } : {}),
+        },
+      );
+    expect((await put("books", "/srv/books")).status).toBe(200);
+    const refused = await put("library", "/srv/books/new");
+    expect(refused.status).toBe(409);
+    expect(refused.text).toContain("module books replicates");
+    expect((await put("library", "/srv/library")).status).toBe(200);
+    for (const module of ["books", "library"]) {
+      expect((await put(module, "", "DELETE")).status).toBe(200);
+    }
+  });
+
   test("wakes the nodes that wait for it, who get the very bytes", async () => {
     const { version } = await pull(node1, "?waitMs=0");
     const waiting = pull(node1, `?known=${version}&waitMs=20000`);

@@ -11,6 +11,8 @@ import type {
   ModuleUploadAnswer,
 } from "#model/contract/configuration.ts";
 import { type ApiFailure, failure } from "#model/contract/errors.ts";
+import type { ModuleConfig } from "#model/module/config.ts";
+import { conflictsWith, type NamedModule } from "#model/module/fit.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { type ClusterRecord, EVERYWHERE } from "./records.ts";
@@ -20,6 +22,7 @@ import { clusterTopic, nodeTopic } from "./signals.ts";
 interface JudgedModule {
   readonly mode: "mirror" | "farm" | "light";
   readonly warnings: readonly string[];
+  readonly config: ModuleConfig;
 }
 /** Reads a .safe file as an agent would; every problem as `file:line:column: text`. */
 export type JudgeModule = (bytes: Uint8Array) => Promise<Result<JudgedModule, readonly string[]>>;
@@ -131,6 +134,8 @@ export async function putModule(
     const details = judged.error.slice(0, 60);
     return err({ ...failure("badModule", first.slice(0, 900), "correct the file"), details });
   }
+  const conflict = await conflictOf(cp, judge, clusterId, { id: moduleId, ...judged.value });
+  if (conflict !== null) return err(conflict);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   // The archive before the entry that names it: a node must never be told of bytes not there.
   if (!dryRun) await cp.blobs.put(sha256, bytes);
@@ -177,6 +182,26 @@ export async function putModule(
     });
   }
   return ok({ module, warnings: warnings.slice(0, 100), stored: !dryRun });
+}
+
+/** Two modules that replicate one directory, or hold one address, would each harm the other. */
+async function conflictOf(
+  cp: ControlPlane,
+  judge: JudgeModule,
+  clusterId: string,
+  module: NamedModule,
+): Promise<ApiFailure | null> {
+  const cluster = await cp.clusters.read(EVERYWHERE, clusterId);
+  for (const { id, sha256 } of cluster?.value.modules ?? []) {
+    const archive = id === module.id ? null : await cp.blobs.get(sha256);
+    const other = archive === null ? null : await judge(archive);
+    if (other?.ok !== true) continue;
+    const [conflict] = conflictsWith(module, [{ id, config: other.value.config }]);
+    if (conflict !== undefined) {
+      return failure("conflict", conflict.slice(0, 900), "give each module its own");
+    }
+  }
+  return null;
 }
 
 function nodesProblem(

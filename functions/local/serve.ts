@@ -171,7 +171,7 @@ const moduleJudge =
     const loaded = await loadModule(bytes, { allowLoopback });
     if (loaded.ok) {
       const { config, warnings } = loaded.value;
-      return ok({ mode: config.mode, warnings: warnings.map(formatProblem) });
+      return ok({ mode: config.mode, warnings: warnings.map(formatProblem), config });
     }
     const { error } = loaded;
     const isArchive = error.kind === "archive";
