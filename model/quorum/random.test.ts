@@ -5,8 +5,15 @@ import { World } from "./testing/world.ts";
 /**
  * Faults in any order, at any moment; the judge looks on after every step (S1, S2, S3, S4, S5, S10).
  * Then everything heals, and one node must serve again, and both be in sync, within a bound. This
- * is the short form: a few hundred short histories.
+ * is the short form: 100 short histories of one seed. `npm run test:long -- unit --rounds N` lives
+ * through them for N minutes (5 when nothing is said), of a seed that is another one each time.
  */
+const isLong = process.env["MIRRORFARM_LONG"] === "1";
+const LONG_MS = Number(process.env["MIRRORFARM_ROUNDS"] || 5) * 60_000;
+const RUNS = isLong
+  ? { numRuns: 1_000_000, interruptAfterTimeLimit: LONG_MS }
+  : { numRuns: 100, seed: 20261123, interruptAfterTimeLimit: 10_000 };
+
 const ids = ["a", "b"] as const;
 const id = fc.constantFrom(...ids);
 
@@ -141,13 +148,17 @@ function live(h: typeof history extends fc.Arbitrary<infer T> ? T : never): Worl
 }
 
 describe("random histories", () => {
-  test("no promise is ever broken, and service always comes back", () => {
-    fc.assert(
-      fc.property(history, (h) => {
-        const w = live(h);
-        expect(w.judge.acknowledgedCount).toBeGreaterThan(0);
-      }),
-      { numRuns: 100, seed: 20261123, interruptAfterTimeLimit: 10_000 },
-    );
-  });
+  test(
+    "no promise is ever broken, and service always comes back",
+    () => {
+      fc.assert(
+        fc.property(history, (h) => {
+          const w = live(h);
+          expect(w.judge.acknowledgedCount).toBeGreaterThan(0);
+        }),
+        RUNS,
+      );
+    },
+    LONG_MS + 60_000,
+  );
 });
