@@ -33,6 +33,7 @@ export function stepLeading(s: NodeState, nowMs: BootMs): NodeState {
   if (s.role.kind !== "leading") return s;
   const steps = [
     takeStandingVote,
+    noticeDenial,
     outgrowPairVote,
     stepFence,
     beginJoin,
@@ -60,6 +61,25 @@ function takeStandingVote(s: NodeState, role: LeadingRole): NodeState {
   });
   const alone = withRole(voted, { ...role, ask: null, isPeerAttached: false, resync: null });
   return report(alone, "event", `${peer} promised not to take over: going on alone`);
+}
+
+/**
+ * Both ends must agree that the stream is attached. The peer may have let go of it while this end
+ * has not: it gave a standing vote to an ask that was withdrawn meanwhile, or did not follow at the
+ * moment the resync ended. Nobody else would ever tell, so what it says for long counts.
+ */
+function noticeDenial(s: NodeState, role: LeadingRole, nowMs: BootMs): NodeState {
+  const peer = heardPeer(s, nowMs);
+  const isDenied =
+    role.isPeerAttached && peer !== null && canFollow(peer, role) && !peer.isAttached;
+  if (!isDenied) {
+    return role.deniedSinceMs === null ? s : withRole(s, { ...role, deniedSinceMs: null });
+  }
+  if (role.deniedSinceMs === null) return withRole(s, { ...role, deniedSinceMs: nowMs });
+  if (nowMs - role.deniedSinceMs < s.config.timers.replTimeoutMs) return s;
+  const detached = { ...role, isPeerAttached: false, deniedSinceMs: null, resync: null };
+  const why = `${peer.nodeId} does not take the stream that was attached: bringing it back anew`;
+  return report(withRole(s, detached), "event", why);
 }
 
 /**

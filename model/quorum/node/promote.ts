@@ -106,6 +106,7 @@ export function becomeLeader(s: NodeState, e: NewEpoch, nowMs: BootMs): NodeStat
     kind: "leading",
     epoch: e.epoch,
     isPeerAttached: false,
+    deniedSinceMs: null,
     hasServed: was !== null,
     fencedSinceMs: nowMs,
     ask: null,

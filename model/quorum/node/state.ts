@@ -119,6 +119,8 @@ export type LeadingRole = {
   readonly epoch: Epoch;
   /** The peer holds all, and nothing is acknowledged without it. */
   readonly isPeerAttached: boolean;
+  /** Since when the peer, heard and following, says that it is not attached, against the above. */
+  readonly deniedSinceMs: BootMs | null;
   /** It has answered file operations in this epoch: from here its application is started. */
   readonly hasServed: boolean;
   readonly fencedSinceMs: BootMs | null;

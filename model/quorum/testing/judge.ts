@@ -1,6 +1,7 @@
 import { assert } from "../../shared/assert.ts";
 import type { Epoch, NodeId } from "../../shared/ids.ts";
 import { hasOpenVote, type NodeDisk } from "../disk.ts";
+import type { NodeState } from "../node.ts";
 import type { WitnessRecord } from "../record.ts";
 import type { NodeEffect } from "../types.ts";
 import type { VoteRequest } from "../votes.ts";
@@ -18,6 +19,22 @@ function isAllowing(e: NodeEffect): boolean {
     default:
       return ["serve", "follow", "thaw", "publishPeerState", "askWitness"].includes(e.kind);
   }
+}
+
+/** S10: what one decision allows follows its durable write; what binds is not broken. */
+export function brokenOrder(
+  id: NodeId,
+  state: NodeState | null,
+  effects: readonly NodeEffect[],
+): string | null {
+  const persists = effects.findIndex((e) => e.kind === "persist");
+  const allowed = effects.findIndex(isAllowing);
+  if (allowed !== -1 && allowed < persists) {
+    return `S10: ${id} runs ${effects[allowed]?.kind} before its persist`;
+  }
+  const helps = state?.shown?.promise ?? null;
+  const isOpen = state !== null && hasOpenVote(state.disk);
+  return helps !== null && isOpen ? `S10: ${id} helps while its own question is open` : null;
 }
 
 /**
@@ -74,16 +91,9 @@ export class Judge {
     this.#acknowledged.push({ op, epoch });
   }
 
-  /** S10: what one decision allows follows its durable write; what binds is not broken. */
   decided(node: SimNode, effects: readonly NodeEffect[]): void {
-    const persists = effects.findIndex((e) => e.kind === "persist");
-    const allowed = effects.findIndex(isAllowing);
-    const isAllowedFirst = allowed !== -1 && allowed < persists;
-    assert(!isAllowedFirst, `S10: ${node.id} runs ${effects[allowed]?.kind} before its persist`);
-    const s = node.state;
-    const helps = s?.shown?.promise ?? null;
-    const isOpen = s !== null && hasOpenVote(s.disk);
-    assert(helps === null || !isOpen, `S10: ${node.id} helps while its own question is open`);
+    const broken = brokenOrder(node.id, node.state, effects);
+    assert(broken === null, `${broken}`);
   }
 
   /** S2: no disk goes back to an earlier epoch, nor forgets what it voted for. */

@@ -1,0 +1,218 @@
+/**
+ * Folds what nothing in the protocol can tell apart, so that the search ends. Three things grow for
+ * ever in a running cluster and mean nothing by themselves:
+ *
+ * - *time*: only how long ago something was, or is to come, matters, and only up to the longest
+ *   wait. All instants are moved so that now is `NOW_MS`, and old ones meet there.
+ * - *names of requests and asks*: only which of them are equal matters.
+ * - *versions of the record*: only whether one is the present one matters, as they never go back.
+ *
+ * Each folding keeps every comparison that the decisions make; canonical.test.ts holds that against
+ * the decisions themselves.
+ */
+
+import type { NodeDisk } from "#model/quorum/disk.ts";
+import type { WitnessRecord } from "#model/quorum/record.ts";
+import type { QuorumTimers } from "#model/quorum/timers.ts";
+import type { NodeConfig } from "#model/quorum/types.ts";
+import type { BootMs, NodeId } from "#model/shared/ids.ts";
+import type { DeadNode, LiveNode, Mind, Shell } from "./explored-node.ts";
+import { NOW_MS } from "./explored-timers.ts";
+
+/** Numbers given out from here on; smaller ones are canonical names. */
+export const COUNTER = 10;
+export const VERSION_NOW = 100;
+export const VERSION_STALE = 99;
+
+/** The request that a node waits for, under the one name that such a request has. */
+export const pendingId = (nodeId: string): string => `${nodeId}.asks`;
+
+class Shift {
+  readonly timers: QuorumTimers;
+  readonly #byMs: number;
+
+  constructor(timers: QuorumTimers, byMs: number) {
+    this.timers = timers;
+    this.#byMs = byMs;
+  }
+
+  /** An instant that lies in the past, of which nothing can tell whether it is older than that. */
+  past(t: BootMs, ageMaxMs: number): BootMs {
+    return Math.max(t - this.#byMs, NOW_MS - ageMaxMs);
+  }
+
+  pastOrNull = (t: BootMs | null, ageMaxMs: number): BootMs | null =>
+    t === null ? null : this.past(t, ageMaxMs);
+
+  /** The end of a wait: over is over. */
+  due = (t: BootMs): BootMs => Math.max(t - this.#byMs, NOW_MS);
+
+  /** The same, where over is as good as never begun. */
+  dueOrNull(t: BootMs | null): BootMs | null {
+    return t === null || this.due(t) === NOW_MS ? null : this.due(t);
+  }
+
+  get silenceMs(): number {
+    return Math.max(this.timers.detectAfterMs, this.timers.peerLeaseMs + this.timers.handicapMs);
+  }
+}
+
+/** `nowMs`: the node's clock when its step ended. */
+export function canonicalNode(config: NodeConfig, node: LiveNode, nowMs: BootMs): LiveNode {
+  const { self, timers } = config;
+  const shift = new Shift(timers, nowMs - NOW_MS);
+  return {
+    kind: "live",
+    state: canonicalState(self, node.state, shift),
+    shell: canonicalShell(node.shell, shift),
+  };
+}
+
+export const canonicalDead = (node: DeadNode): DeadNode =>
+  node.disk === null ? node : { ...node, disk: canonicalDisk(node.disk) };
+
+/** Who led before is asked only by `defaultprim="lastprim"`, which is not what is explored. */
+const canonicalDisk = (disk: NodeDisk): NodeDisk => ({
+  ...disk,
+  bootId: "os",
+  previousPrimary: null,
+});
+
+function canonicalShell(shell: Shell, shift: Shift): Shell {
+  const untilMs = shift.dueOrNull(shell.grant?.untilMs ?? null);
+  const grant = shell.grant === null || untilMs === null ? null : { ...shell.grant, untilMs };
+  return { ...shell, grant, promiseEndsMs: shift.dueOrNull(shell.promiseEndsMs) };
+}
+
+function canonicalState(self: NodeId, s: Mind, shift: Shift): Mind {
+  const { timers, silenceMs } = shift;
+  const heardMs = canonicalHeardMs(s, shift);
+  const mayAdopt = s.isServiceUp && s.shown?.target === null;
+  const sinceStartMs = Math.max(
+    heardMs === null ? silenceMs : 0,
+    mayAdopt ? timers.giveUpAfterMs : 0,
+  );
+  return {
+    ...s,
+    incarnation: self,
+    // What only another configuration, or a first start, would look at.
+    dataFrom: s.disk.epoch > 0 ? null : s.dataFrom,
+    isSameBoot: s.isSameBoot || shift.due(s.bootWaitUntilMs) === NOW_MS,
+    disk: canonicalDisk(s.disk),
+    role: canonicalRole(self, s, shift),
+    startedMs: shift.past(s.startedMs, sinceStartMs),
+    bootWaitUntilMs: shift.due(s.bootWaitUntilMs),
+    promotableAtMs: shift.due(s.promotableAtMs),
+    heard: canonicalHeard(s, heardMs, shift),
+    promises: { ...s.promises, lastEndsMs: shift.dueOrNull(s.promises.lastEndsMs) },
+    witness: canonicalWitness(self, s, shift),
+    unconfirmedSinceMs: shift.pastOrNull(s.unconfirmedSinceMs, timers.witnessLeaseMs),
+    accuseFromMs: heardMs === null ? shift.past(s.accuseFromMs, silenceMs) : NOW_MS - silenceMs,
+    counter: COUNTER,
+    reports: [],
+    shown: canonicalShown(s, shift),
+  };
+}
+
+/** Silence counts from the later of the two: what the other one says is lost in it. */
+function canonicalHeardMs(s: Mind, shift: Shift): BootMs | null {
+  const { lastHeardMs } = s.heard;
+  if (lastHeardMs === null) return null;
+  const isLeading = s.role.kind === "leading";
+  const ageMaxMs = isLeading ? shift.timers.detectAfterMs : shift.silenceMs;
+  return shift.past(Math.max(lastHeardMs, s.accuseFromMs), ageMaxMs);
+}
+
+function canonicalHeard(s: Mind, lastHeardMs: BootMs | null, shift: Shift): Mind["heard"] {
+  const { peerGrantUntilMs, peerGrantEpoch } = s.heard;
+  const untilMs = shift.dueOrNull(peerGrantUntilMs);
+  return untilMs === null
+    ? { lastHeardMs, peerGrantUntilMs: null, peerGrantEpoch: null }
+    : { lastHeardMs, peerGrantUntilMs: untilMs, peerGrantEpoch };
+}
+
+function canonicalWitness(self: NodeId, s: Mind, shift: Shift): Mind["witness"] {
+  const { witness } = s;
+  const { timers } = shift;
+  const { pending, record } = witness;
+  const isReading = s.role.kind === "waiting" || s.role.kind === "candidate";
+  return {
+    record:
+      record === null || record.known === null
+        ? record
+        : { ...record, known: canonicalView(record.known) },
+    pending:
+      pending === null
+        ? null
+        : {
+            ...pending,
+            request: { ...pending.request, id: pendingId(self) },
+            firstSentMs: shift.past(pending.firstSentMs, timers.witnessLeaseMs),
+            lastSentMs: shift.past(pending.lastSentMs, timers.voteTimeoutMs),
+            attempts: 1,
+          },
+    // A node that waits reads the record now and then: here it may do so at any moment.
+    lastAnswerMs: witness.lastAnswerMs === null ? null : NOW_MS - (isReading ? READ_EVERY_MS : 0),
+    silentSinceMs: shift.pastOrNull(witness.silentSinceMs, timers.witnessAwayAfterMs),
+    notBeforeMs: shift.due(witness.notBeforeMs),
+    grantUntilMs: shift.dueOrNull(witness.grantUntilMs),
+    reported: witness.reported,
+  };
+}
+
+/** How often a node that waits reads the record (model/quorum/node/wishes.ts). */
+const READ_EVERY_MS = 2000;
+
+/** A node's copy of the record: whom the witness heard, and its grants, are no business of a node. */
+const canonicalView = (known: WitnessRecord): WitnessRecord => ({
+  ...known,
+  requests: [],
+  grant: null,
+});
+
+function canonicalRole(self: NodeId, s: Mind, shift: Shift): Mind["role"] {
+  const { role } = s;
+  const { timers } = shift;
+  switch (role.kind) {
+    case "waiting": {
+      const patienceMs = s.disk.primary === self ? 2 * timers.detectAfterMs : 0;
+      const sinceMs = shift.past(role.sinceMs, Math.max(timers.bootWaitMs, patienceMs));
+      return { ...role, sinceMs, retryAtMs: shift.due(role.retryAtMs) };
+    }
+    case "candidate":
+      return { ...role, sinceMs: shift.past(role.sinceMs, timers.bootWaitMs) };
+    case "released":
+      return { ...role, sinceMs: shift.past(role.sinceMs, timers.releaseWaitMs) };
+    case "stopping":
+      return { ...role, sinceMs: shift.past(role.sinceMs, timers.stopWaitMs) };
+    case "leading":
+      return {
+        ...role,
+        fencedSinceMs: shift.pastOrNull(role.fencedSinceMs, timers.giveUpAfterMs),
+        deniedSinceMs: shift.pastOrNull(role.deniedSinceMs, timers.replTimeoutMs),
+        ask:
+          role.ask === null
+            ? null
+            : { ...role.ask, sinceMs: shift.past(role.ask.sinceMs, 2 * timers.voteRetryMs) },
+        resync: role.resync === null ? null : { ...role.resync, attempt: 1 },
+        resyncNotBeforeMs: shift.due(role.resyncNotBeforeMs),
+        handover:
+          role.handover === null
+            ? null
+            : { ...role.handover, sinceMs: shift.past(role.handover.sinceMs, timers.stopWaitMs) },
+      };
+    default:
+      return role;
+  }
+}
+
+function canonicalShown(s: Mind, shift: Shift): Mind["shown"] {
+  const { shown } = s;
+  if (shown === null) return null;
+  const { witnessGrantUntilMs, resync } = shown;
+  return {
+    ...shown,
+    witnessGrantUntilMs: shift.dueOrNull(witnessGrantUntilMs),
+    resync: resync === null ? null : { ...resync, attempt: 1 },
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * `npm run explore [-- --depth N] [--clocks together|free] [--json] ...`: looks at everything that
+ * can happen within the bounds, and ends when nothing new is found. Exit code 0: every promise held
+ * in every state; 1: one is broken, and the shortest story that breaks it is printed; 2: bad
+ * arguments; 3: the bounds were not exhausted (`--depth`, `--states`).
+ */
+import { parseArgs } from "node:util";
+import { DEFAULT_BOUNDS } from "./bounds.ts";
+import { type Budget, IDS } from "./explored-world.ts";
+import { inSyncWorld, Search, type Searched } from "./search.ts";
+import { storyOf } from "./story.ts";
+
+const USAGE = `usage: npm run explore -- [options]
+  --clocks together|free   one clock for all (leases hold), or each its own (default: together)
+  --epochs N --crashes N --strays N --lost-replies N --forces N --orders N
+                           how often each may happen (a stray: a message lost, late or doubled)
+  --faults N               how many faults in all
+  --depth N                look no further than N moves
+  --states N               give up after N states
+  --json                   one JSON object`;
+
+const { values } = readArguments();
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+const areClocksTogether = values.clocks !== "free";
+const bounds = DEFAULT_BOUNDS[areClocksTogether ? "together" : "free"];
+const budget: Budget = {
+  faults: number("faults", bounds.budget.faults),
+  crashes: number("crashes", bounds.budget.crashes),
+  strays: number("strays", bounds.budget.strays),
+  lostReplies: number("lost-replies", bounds.budget.lostReplies),
+  forces: number("forces", bounds.budget.forces),
+  orders: number("orders", bounds.budget.orders),
+};
+const startedMs = performance.now();
+const seconds = (): number => Math.round((performance.now() - startedMs) / 100) / 10;
+const search = new Search({
+  areClocksTogether,
+  budget,
+  epochsMax: number("epochs", bounds.epochsMax),
+  depthMax: number("depth", Number.POSITIVE_INFINITY),
+  statesMax: number("states", 60_000_000),
+  onProgress: (states, expanded) => {
+    const left = `${expanded} of ${states} states looked at, ${seconds()} s`;
+    if (!values.json && process.stderr.isTTY) process.stderr.write(`\r${left}\x1b[K`);
+  },
+});
+const done = search.run(IDS.map((id) => inSyncWorld(id, budget)));
+report(done);
+process.exit(done.broken !== null ? 1 : done.isComplete ? 0 : 3);
+
+function report(result: Searched): void {
+  const statesPerSecond = Math.round(result.states / Math.max(0.1, seconds()));
+  if (values.json) {
+    const { cells, ...rest } = result;
+    const story = result.broken === null ? null : storyOf(result.broken, areClocksTogether, budget);
+    console.log(
+      JSON.stringify({
+        clocks: areClocksTogether ? "together" : "free",
+        budget,
+        ...rest,
+        cells: cells.length,
+        seconds: seconds(),
+        statesPerSecond,
+        story,
+      }),
+    );
+    return;
+  }
+  const end = result.isComplete ? "nothing is left to look at" : "stopped before the end";
+  console.log(`clocks ${areClocksTogether ? "together" : "free"}, ${JSON.stringify(budget)}`);
+  console.log(
+    `${result.states} states, ${result.moves} moves, ${result.depth} moves deep, ` +
+      `${result.cells.length} cells (part × event), ${seconds()} s: ${end}`,
+  );
+  if (result.broken === null) {
+    console.log("every promise held in every state");
+    return;
+  }
+  console.log(`\nBROKEN  ${result.broken.promise}\n`);
+  for (const line of storyOf(result.broken, areClocksTogether, budget)) console.log(line);
+}
+
+function number(name: keyof typeof values, otherwise: number): number {
+  const text = values[name];
+  if (typeof text !== "string") return otherwise;
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0) fail(`--${name} takes a whole number, not ${text}`);
+  return value;
+}
+
+function fail(text: string): never {
+  console.error(`${text}\n${USAGE}`);
+  process.exit(2);
+}
+
+function readArguments() {
+  const text = { type: "string" } as const;
+  try {
+    const read = parseArgs({
+      options: {
+        clocks: text,
+        epochs: text,
+        crashes: text,
+        strays: text,
+        "lost-replies": text,
+        forces: text,
+        orders: text,
+        faults: text,
+        depth: text,
+        states: text,
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    });
+    const { clocks } = read.values;
+    if (clocks !== undefined && clocks !== "free" && clocks !== "together") {
+      fail(`--clocks is together or free, not ${clocks}`);
+    }
+    return read;
+  } catch (thrown) {
+    return fail(thrown instanceof Error ? thrown.message : String(thrown));
+  }
+}

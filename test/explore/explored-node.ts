@@ -1,0 +1,396 @@
+/**
+ * One node as the explorer sees it: the production decision (`decideNode`), and around it the least
+ * of a shell that can tell a right decision from a wrong one. Everything is plain data, so that two
+ * nodes which differ in nothing that matters are the same text.
+ *
+ * One *step* is what a node does about one happening, without anything else in between: the
+ * decision, its effects in order, and the decisions about what those effects answer at once (a
+ * promise closed, a receiver drained, a signature made). The one thing that may come in between is
+ * a crash: after each durable write, before what that write allows.
+ */
+import type { NodeDisk } from "#model/quorum/disk.ts";
+import { decideNode, type NodeState } from "#model/quorum/node.ts";
+import type { PeerState } from "#model/quorum/peer-state.ts";
+import { brokenOrder } from "#model/quorum/testing/judge.ts";
+import { HOLDER_SHARE } from "#model/quorum/timers.ts";
+import type { Command, NodeConfig, NodeEffect, NodeEvent } from "#model/quorum/types.ts";
+import type { VoteAnswer } from "#model/quorum/votes.ts";
+import { assert } from "#model/shared/assert.ts";
+import type { BootMs, Epoch, NodeId } from "#model/shared/ids.ts";
+import { NOW_MS, TICK_MS } from "./explored-timers.ts";
+
+/**
+ * This node's end of the replicated stream. "untold" is attached and "broken" is not, while the
+ * decision has not heard of it yet.
+ */
+export type Link = "none" | "untold" | "live" | "broken";
+
+export type Shell = {
+  /** The heartbeat thread: whose primary is helped, whose help is sought and held. */
+  readonly promise: Epoch | null;
+  readonly promiseEndsMs: BootMs | null;
+  readonly seek: Epoch | null;
+  readonly grant: { readonly epoch: Epoch; readonly untilMs: BootMs } | null;
+  readonly data:
+    | { readonly kind: "refuse" }
+    | { readonly kind: "follow"; readonly epoch: Epoch }
+    | { readonly kind: "serve"; readonly epoch: Epoch; readonly ackBy: "peer" | "none" };
+  readonly refuseBelow: Epoch;
+  readonly isFenced: boolean;
+  readonly link: Link;
+  readonly flush: Epoch | null;
+  readonly runsService: boolean;
+};
+
+/** What a node knows; its configuration is the same in every state. */
+export type Mind = Omit<NodeState, "config">;
+
+export type LiveNode = { readonly kind: "live"; readonly state: Mind; readonly shell: Shell };
+export type DeadNode = {
+  readonly kind: "dead";
+  readonly disk: NodeDisk | null;
+  readonly runsService: boolean;
+  /** The machine died, not only the agent. */
+  readonly hasLostPower: boolean;
+};
+export type ExploredNode = LiveNode | DeadNode;
+
+/** What can happen to a node. `seeks`: the epoch for which the peer's heartbeat asks our promise. */
+export type Happening =
+  /** A tick, at the end of which the peer's heartbeat and its answer to ours come in, or nothing. */
+  | {
+      readonly kind: "timePasses";
+      readonly beat: { readonly state: PeerState; readonly seeks: Epoch | null } | null;
+      readonly answered: Epoch | null;
+    }
+  | { readonly kind: "peerHeard"; readonly state: PeerState; readonly seeks: Epoch | null }
+  | { readonly kind: "heartbeatAnswered"; readonly epoch: Epoch }
+  | { readonly kind: "answered"; readonly answer: VoteAnswer }
+  | { readonly kind: "attached" }
+  | { readonly kind: "linkBroken" }
+  | { readonly kind: "linkTold" }
+  | { readonly kind: "flushed" }
+  | { readonly kind: "flushFailed" }
+  | { readonly kind: "commanded"; readonly command: Command }
+  | { readonly kind: "stoodStill" }
+  | { readonly kind: "booted"; readonly data: "empty" | "hasData" };
+
+export type Step = {
+  readonly node: LiveNode;
+  /** The node's clock at the end. */
+  readonly nowMs: BootMs;
+  /** Epochs that the data plane began to serve. */
+  readonly served: readonly Epoch[];
+  /** Everything in this copy is on the disk. */
+  readonly isSynced: boolean;
+  /** What would be left of the node had it died right after each of its durable writes. */
+  readonly crashes: readonly DeadNode[];
+  /** Role and event of each decision, for the count of cells. */
+  readonly cells: readonly string[];
+};
+
+/** More than any chain of answers needs. */
+const DECISIONS_MAX = 40;
+
+export function step(config: NodeConfig, was: ExploredNode, happening: Happening): Step {
+  return new NodeStep(config, was).run(happening);
+}
+
+const FRESH_SHELL: Shell = {
+  promise: null,
+  promiseEndsMs: null,
+  seek: null,
+  grant: null,
+  data: { kind: "refuse" },
+  refuseBelow: 0,
+  isFenced: false,
+  link: "none",
+  flush: null,
+  runsService: false,
+};
+
+class NodeStep {
+  readonly #config: NodeConfig;
+  readonly #was: ExploredNode;
+  #state: NodeState | null;
+  #shell: Shell;
+  #disk: NodeDisk | null;
+  #nowMs = NOW_MS;
+  readonly #events: NodeEvent[] = [];
+  readonly #served: Epoch[] = [];
+  readonly #crashes: DeadNode[] = [];
+  readonly #cells: string[] = [];
+  #isSynced = false;
+
+  constructor(config: NodeConfig, was: ExploredNode) {
+    this.#config = config;
+    this.#was = was;
+    const isLive = was.kind === "live";
+    this.#state = isLive ? { ...was.state, config } : null;
+    this.#shell = isLive ? was.shell : { ...FRESH_SHELL, runsService: was.runsService };
+    this.#disk = isLive ? was.state.disk : was.disk;
+  }
+
+  run(happening: Happening): Step {
+    this.#take(happening);
+    for (let count = 0; this.#events.length > 0; count += 1) {
+      assert(count < DECISIONS_MAX, "a node that answers itself for ever");
+      const event = this.#events.shift();
+      if (event !== undefined) this.#decide(event);
+    }
+    const state = this.#state;
+    assert(state !== null, "a step ends with a node that lives");
+    const { config: _, ...mind } = state;
+    return {
+      node: { kind: "live", state: mind, shell: this.#shell },
+      nowMs: this.#nowMs,
+      served: this.#served,
+      isSynced: this.#isSynced,
+      crashes: this.#crashes,
+      cells: this.#cells,
+    };
+  }
+
+  #take(h: Happening): void {
+    switch (h.kind) {
+      case "timePasses":
+        this.#nowMs += TICK_MS;
+        if (h.answered !== null) this.#win(h.answered);
+        if (h.beat === null) this.#events.push(this.#view(this.#state?.heard.lastHeardMs ?? null));
+        else this.#hear(h.beat.state, h.beat.seeks);
+        this.#events.push({ kind: "ticked" });
+        return;
+      case "peerHeard":
+        this.#hear(h.state, h.seeks);
+        return;
+      case "heartbeatAnswered":
+        this.#win(h.epoch);
+        this.#events.push(this.#view(this.#state?.heard.lastHeardMs ?? null));
+        return;
+      case "answered":
+        this.#events.push({
+          kind: "voteAnswered",
+          requestId: h.answer.requestId,
+          answer: h.answer,
+        });
+        return;
+      case "commanded":
+        this.#events.push(h);
+        return;
+      case "stoodStill":
+        this.#events.push({ kind: "stallNoticed", lastedMs: TICK_MS });
+        return;
+      case "booted":
+        this.#boot(h.data);
+        return;
+      default:
+        this.#takeLink(h.kind);
+    }
+  }
+
+  #takeLink(kind: "attached" | "linkBroken" | "linkTold" | "flushed" | "flushFailed"): void {
+    const { data, link } = this.#shell;
+    switch (kind) {
+      case "attached":
+        // The data plane requires the peer from the attachment on, before anybody is told.
+        if (data.kind === "serve") this.#patch({ data: { ...data, ackBy: "peer" } });
+        this.#patch({ link: "untold" });
+        return;
+      case "linkBroken":
+        if (link !== "none") this.#patch({ link: "broken" });
+        return;
+      case "linkTold":
+        this.#tellLink();
+        return;
+      case "flushed":
+        this.#patch({ flush: null });
+        this.#events.push({ kind: "peerFlushed" });
+        return;
+      case "flushFailed":
+        this.#patch({ flush: null });
+        this.#events.push({ kind: "flushFailed", cause: "the stream broke" });
+        return;
+    }
+  }
+
+  #tellLink(): void {
+    const { data, link } = this.#shell;
+    if (link === "broken") {
+      this.#patch({ link: "none" });
+      this.#events.push({ kind: "replicationDetached", cause: "the stream broke" });
+      return;
+    }
+    this.#patch({ link: "live" });
+    if (data.kind === "serve") {
+      this.#events.push({ kind: "replicationAttached", epoch: data.epoch });
+    } else if (data.kind === "follow") {
+      this.#events.push({ kind: "resyncFinished", epoch: data.epoch });
+    }
+  }
+
+  /** The peer answered a heartbeat that asked for its promise. */
+  #win(epoch: Epoch): void {
+    const untilMs = this.#nowMs + this.#config.timers.peerLeaseMs * HOLDER_SHARE;
+    this.#patch({ grant: { epoch, untilMs } });
+  }
+
+  #hear(state: PeerState, seeks: Epoch | null): void {
+    if (seeks !== null && seeks === this.#shell.promise) {
+      this.#patch({ promiseEndsMs: this.#nowMs + this.#config.timers.peerLeaseMs });
+    }
+    this.#events.push(this.#view(this.#nowMs), { kind: "peerStateReceived", state });
+  }
+
+  #view(lastHeardMs: BootMs | null): NodeEvent {
+    const { grant } = this.#shell;
+    return {
+      kind: "heartbeatViewChanged",
+      lastHeardMs,
+      peerGrantUntilMs: grant?.untilMs ?? null,
+      peerGrantEpoch: grant?.epoch ?? null,
+    };
+  }
+
+  #boot(data: "empty" | "hasData"): void {
+    assert(this.#was.kind === "dead", "only a dead node boots");
+    const { self } = this.#config;
+    this.#events.push({
+      kind: "started",
+      disk: this.#was.disk,
+      isDiskLost: false,
+      bootId: this.#was.hasLostPower || this.#was.disk === null ? "os-new" : "os",
+      incarnation: `${self}-boot`,
+      data,
+      isServiceUp: this.#was.runsService,
+      atBoot: "asBefore",
+      newHistoryId: "first",
+    });
+  }
+
+  #decide(event: NodeEvent): void {
+    const { self } = this.#config;
+    const role = this.#state?.role.kind ?? "unstarted";
+    this.#cells.push(`${role} × ${event.kind}`);
+    const decision = decideNode(this.#state ?? { config: this.#config }, event, this.#nowMs);
+    this.#state = decision.state;
+    const broken = brokenOrder(self, decision.state, decision.effects);
+    if (broken !== null) throw new BrokenPromise(broken);
+    if (this.#disk !== null) checkDisk(self, this.#disk, decision.state.disk);
+    for (const effect of decision.effects) {
+      this.#apply(effect);
+      if (effect.kind === "persist") this.#crashHere(effect.disk);
+    }
+  }
+
+  #crashHere(disk: NodeDisk): void {
+    const { runsService } = this.#shell;
+    this.#crashes.push({ kind: "dead", disk, runsService, hasLostPower: false });
+  }
+
+  #patch(part: Partial<Shell>): void {
+    this.#shell = { ...this.#shell, ...part };
+  }
+
+  #apply(e: NodeEffect): void {
+    switch (e.kind) {
+      case "persist":
+        this.#disk = e.disk;
+        return;
+      case "fence":
+        this.#patch({ isFenced: true });
+        return;
+      case "thaw":
+        this.#patch({ isFenced: false });
+        return;
+      case "promise":
+        this.#patch({ promise: e.epoch });
+        if (e.epoch === null) {
+          const lastPromiseEndsMs = this.#shell.promiseEndsMs;
+          this.#events.push({ kind: "promisesClosed", lastPromiseEndsMs });
+        }
+        return;
+      case "seekPeerGrant": {
+        const { grant } = this.#shell;
+        this.#patch({ seek: e.epoch, grant: grant?.epoch === e.epoch ? grant : null });
+        this.#events.push(this.#view(this.#state?.heard.lastHeardMs ?? null));
+        return;
+      }
+      case "sign":
+        this.#events.push({ kind: "signed", text: e.text, signature: this.#config.self });
+        return;
+      case "setTarget": {
+        const isDown = e.state === "STOP" || e.state === "WAIT";
+        this.#patch({ runsService: !isDown });
+        if (isDown) this.#events.push({ kind: "serviceStopped" });
+        return;
+      }
+      case "killApplication":
+        this.#endData();
+        this.#patch({ runsService: false });
+        this.#events.push({ kind: "serviceStopped" });
+        return;
+      default:
+        this.#applyToData(e);
+    }
+  }
+
+  #endData(): void {
+    this.#patch({ data: { kind: "refuse" }, link: "none", flush: null });
+  }
+
+  #applyToData(e: NodeEffect): void {
+    const { data } = this.#shell;
+    switch (e.kind) {
+      case "serve":
+        assert(e.epoch >= this.#shell.refuseBelow, "serves an epoch that it refuses");
+        if (data.kind !== "serve" || data.epoch !== e.epoch) this.#endData();
+        if (data.kind !== "serve" || data.epoch !== e.epoch) this.#served.push(e.epoch);
+        this.#patch({
+          data: { kind: "serve", epoch: e.epoch, ackBy: e.ackBy },
+          refuseBelow: e.epoch,
+          ...(e.ackBy === "none" ? { link: "none" as const } : {}),
+        });
+        return;
+      case "follow":
+        assert(e.epoch >= this.#shell.refuseBelow, "follows an epoch that it refuses");
+        if (data.kind !== "follow" || data.epoch !== e.epoch) this.#endData();
+        this.#patch({ data: { kind: "follow", epoch: e.epoch }, refuseBelow: e.epoch });
+        return;
+      case "refuseBelow": {
+        const refuseBelow = Math.max(this.#shell.refuseBelow, e.epoch);
+        this.#patch({ refuseBelow });
+        if (data.kind === "follow" && data.epoch < refuseBelow) this.#endData();
+        return;
+      }
+      case "drainReceiver":
+        if (data.kind === "follow") this.#endData();
+        this.#events.push({ kind: "receiverDrained" });
+        return;
+      case "flushPeer":
+        this.#patch({ flush: e.epoch });
+        return;
+      case "closeData":
+        this.#endData();
+        this.#isSynced = true;
+        this.#events.push({ kind: "dataClosed", isSynced: true });
+        return;
+      default:
+        return;
+    }
+  }
+}
+
+/** A promise of docs/QUORUM.md is broken; `message` begins with its name. */
+export class BrokenPromise extends Error {
+  override readonly name = "BrokenPromise";
+}
+
+/** S2 and S10: no disk goes back to an earlier epoch, or forgets what it voted for. */
+function checkDisk(id: NodeId, was: NodeDisk, now: NodeDisk): void {
+  if (now.epoch < was.epoch) {
+    throw new BrokenPromise(`S2: ${id} went back from epoch ${was.epoch} to ${now.epoch}`);
+  }
+  const voted = was.pairVote?.terms.epoch ?? 0;
+  const bound = Math.max(now.epoch, now.pairVote?.terms.epoch ?? 0);
+  if (bound < voted) throw new BrokenPromise(`S10: ${id} forgot its vote for epoch ${voted}`);
+}

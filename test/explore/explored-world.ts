@@ -1,0 +1,302 @@
+/**
+ * The whole explored world as a row of numbers, and the few things that can be done to it. Each
+ * part of a state (a node, the record, what is under way) is interned, so a state is eight numbers;
+ * what a node does about a happening is worked out once for each pair of the two, by the production
+ * decision, and looked up ever after.
+ */
+import { decideVote } from "#model/quorum/decide-vote.ts";
+import type { PeerState } from "#model/quorum/peer-state.ts";
+import type { WitnessRecord } from "#model/quorum/record.ts";
+import type { QuorumTimers } from "#model/quorum/timers.ts";
+import type { NodeConfig } from "#model/quorum/types.ts";
+import type { VoteAnswer, VoteRequest } from "#model/quorum/votes.ts";
+import { canonicalNode, pendingId, VERSION_NOW, VERSION_STALE } from "./canonical.ts";
+import {
+  BrokenPromise,
+  type ExploredNode,
+  type Happening,
+  type Step,
+  step,
+} from "./explored-node.ts";
+import { Interner } from "./interner.ts";
+import { EMPTY_LEDGER, type Ledger } from "./ledger.ts";
+import { memo } from "./memo.ts";
+
+export type Id = "a" | "b";
+export const IDS: readonly Id[] = ["a", "b"];
+export const otherOf = (id: Id): Id => (id === "a" ? "b" : "a");
+
+/** A direction in which nothing arrives. */
+export type Wire = "a>b" | "b>a" | "a>w" | "b>w";
+
+/** What is wrong with the network. */
+export type Strays = {
+  /** Sorted. A node's wire to the witness carries its questions and the answers. */
+  readonly cut: readonly Wire[];
+  /** Requests that reach the witness after their sender has given them up, or once more. */
+  readonly requests: readonly VoteRequest[];
+  /** A heartbeat to that node that was sent a while ago. */
+  readonly beats: Readonly<Partial<Record<Id, { state: PeerState; seeks: number | null }>>>;
+};
+
+/** How many faults may still come: of each kind, and in all. */
+export type Budget = {
+  readonly faults: number;
+  readonly crashes: number;
+  /** Messages lost (a cut), late, or doubled. */
+  readonly strays: number;
+  readonly lostReplies: number;
+  readonly forces: number;
+  /** A person's stop or switchover. */
+  readonly orders: number;
+};
+
+export type FaultKind = Exclude<keyof Budget, "faults">;
+
+export function spentBudget(budget: Budget, kind: FaultKind): Budget {
+  const faults = budget.faults - 1;
+  const left = (of: FaultKind) => Math.min(faults, budget[of] - (of === kind ? 1 : 0));
+  return {
+    faults,
+    crashes: left("crashes"),
+    strays: left("strays"),
+    lostReplies: left("lostReplies"),
+    forces: left("forces"),
+    orders: left("orders"),
+  };
+}
+
+/** A state with its parts in hand. */
+export type World = {
+  readonly a: ExploredNode;
+  readonly b: ExploredNode;
+  readonly record: WitnessRecord | null;
+  /** Answers of the witness that are late. */
+  readonly answerA: VoteAnswer | null;
+  readonly answerB: VoteAnswer | null;
+  readonly strays: Strays;
+  readonly ledger: Ledger;
+  readonly budget: Budget;
+};
+
+export const NO_STRAYS: Strays = { cut: [], requests: [], beats: {} };
+
+export const configOf = (self: Id, timers: QuorumTimers): NodeConfig => ({
+  moduleId: "m",
+  self,
+  peer: otherOf(self),
+  timers,
+  hasFailover: true,
+  defaultPrimary: { kind: "alone" },
+  addressMovedBy: "nodes",
+});
+
+export const freshWorld = (budget: Budget): World => ({
+  a: { kind: "dead", disk: null, runsService: false, hasLostPower: true },
+  b: { kind: "dead", disk: null, runsService: false, hasLostPower: true },
+  record: null,
+  answerA: null,
+  answerB: null,
+  strays: NO_STRAYS,
+  ledger: EMPTY_LEDGER,
+  budget,
+});
+
+export const answerTo = (w: World, id: Id): VoteAnswer | null =>
+  id === "a" ? w.answerA : w.answerB;
+export const withAnswer = (w: World, id: Id, answer: VoteAnswer | null): World =>
+  answerTo(w, id) === answer
+    ? w
+    : id === "a"
+      ? { ...w, answerA: answer }
+      : { ...w, answerB: answer };
+export const withNode = (w: World, id: Id, node: ExploredNode): World => ({ ...w, [id]: node });
+
+const WITNESS_NODES = ["a", "b"] as const;
+
+/** One vote at the witness, whose clock stands at 0. Checks S2 and S3. */
+export function vote(
+  w: World,
+  request: VoteRequest,
+  timers: QuorumTimers,
+): { readonly record: WitnessRecord | null; readonly answer: VoteAnswer } {
+  const was = w.record;
+  const decision = decideVote(was, request, 0, { storeId: "store", nodes: WITNESS_NODES, timers });
+  checkVote(was, decision.record, request);
+  return decision;
+}
+
+function checkVote(was: WitnessRecord | null, now: WitnessRecord | null, request: VoteRequest) {
+  if (now === null || now === was || was === null) return;
+  if (now.version <= was.version) {
+    throw new BrokenPromise("S2: a stored change does not raise the version");
+  }
+  if (now.epoch < was.epoch) throw new BrokenPromise("S2: the witness went back");
+  const isChosen = request.kind === "promote" && request.pairDecision === null;
+  if (now.epoch === was.epoch || !isChosen || now.primary === null) return;
+  if (was.inSync.includes(now.primary)) return;
+  throw new BrokenPromise(`S3: ${now.primary} was promoted and was not in the set`);
+}
+
+/** Does this node's data plane serve now? */
+export const servedEpoch = (node: ExploredNode): number | null =>
+  node.kind === "live" && node.shell.data.kind === "serve" ? node.shell.data.epoch : null;
+
+export const diskOf = (node: ExploredNode) => (node.kind === "live" ? node.state.disk : node.disk);
+
+/** What was done by a step, kept once for each node and happening. */
+export type KnownStep = Step & {
+  /** The request that the node waited for, and the raw name of the one that it waits for now. */
+  readonly pendingWas: string | null;
+  readonly pendingIs: string | null;
+};
+
+/** Runs a step and folds what comes out of it. */
+export function knownStep(config: NodeConfig, node: ExploredNode, happening: Happening): KnownStep {
+  const done = step(config, node, happening);
+  const pendingIs = done.node.state.witness.pending?.request.id ?? null;
+  const pendingWas = node.kind === "live" ? (node.state.witness.pending?.request.id ?? null) : null;
+  return {
+    ...done,
+    node: canonicalNode(config, done.node, done.nowMs),
+    pendingWas,
+    pendingIs,
+  };
+}
+
+/** The record changed, so every version that anybody holds is an old one. */
+export function withNewRecord(w: World, record: WitnessRecord | null): World {
+  const version = record === null ? 0 : VERSION_NOW;
+  return {
+    ...w,
+    record: record === null ? null : { ...record, version },
+    a: staleNode(w.a),
+    b: staleNode(w.b),
+    answerA: w.answerA === null ? null : staleAnswer(w.answerA),
+    answerB: w.answerB === null ? null : staleAnswer(w.answerB),
+    strays: { ...w.strays, requests: w.strays.requests.map(staleRequest) },
+  };
+}
+
+const staleVersion = (version: number): number =>
+  version === VERSION_NOW ? VERSION_STALE : version;
+
+const staleRequest = <R extends VoteRequest>(r: R): R => ({
+  ...r,
+  version: staleVersion(r.version),
+});
+
+const staleAnswer = <A extends VoteAnswer>(a: A): A =>
+  a.record === null
+    ? a
+    : { ...a, record: { ...a.record, version: staleVersion(a.record.version) } };
+
+/** An answer as it leaves the witness; `version` is that of the record now. */
+export const canonicalAnswer = <A extends VoteAnswer>(a: A, version: number): A =>
+  a.record === null
+    ? a
+    : {
+        ...a,
+        record: {
+          ...a.record,
+          requests: [],
+          grant: null,
+          version: a.record.version === version ? VERSION_NOW : VERSION_STALE,
+        },
+      };
+
+const staleNode = memo((node: ExploredNode): ExploredNode => {
+  if (node.kind === "dead") return node;
+  const { witness } = node.state;
+  const { record, pending } = witness;
+  const known = record?.known ?? null;
+  const isStale = known?.version !== VERSION_NOW && pending?.request.version !== VERSION_NOW;
+  if (isStale) return node;
+  const next = {
+    ...witness,
+    record:
+      record === null || known === null
+        ? record
+        : { ...record, known: { ...known, version: staleVersion(known.version) } },
+    pending: pending === null ? null : { ...pending, request: staleRequest(pending.request) },
+  };
+  return { ...node, state: { ...node.state, witness: next } };
+});
+
+/**
+ * The request that a node waited for is answered, replaced or forgotten: its name is free for the
+ * next one. A stray copy of it gets a name of its own; where there is none, nothing can ever be
+ * equal to that name, and the record need not remember it.
+ */
+export function retire(w: World, id: Id): World {
+  const name = pendingId(id);
+  const isStray = w.strays.requests.some((r) => r.id === name);
+  const isRemembered = w.record?.requests.some((r) => r.id === name) === true;
+  if (!isStray && !isRemembered) return w;
+  const taken = new Set(w.strays.requests.map((r) => r.id));
+  const free = ["1", "2", "3"].map((n) => `${id}.stray${n}`).find((n) => !taken.has(n));
+  const rename = (r: string): string => (r === name ? (free ?? name) : r);
+  const record =
+    w.record === null
+      ? null
+      : {
+          ...w.record,
+          requests: w.record.requests.flatMap((r) =>
+            r.id !== name ? [r] : isStray ? [{ ...r, id: rename(r.id) }] : [],
+          ),
+        };
+  const requests = w.strays.requests.map((r) => ({ ...r, id: rename(r.id) }));
+  return { ...w, record, strays: { ...w.strays, requests } };
+}
+
+/** The record remembers only what may still come again; strays are sorted, as their order is nothing. */
+export function tidy(w: World): World {
+  const names = new Set([pendingId("a"), pendingId("b"), ...w.strays.requests.map((r) => r.id)]);
+  const kept = w.record?.requests.filter((r) => names.has(r.id));
+  const isForgotten = kept?.length !== w.record?.requests.length;
+  const record =
+    w.record === null || kept === undefined || !isForgotten
+      ? w.record
+      : { ...w.record, requests: kept };
+  if (w.strays.requests.length < 2) return { ...w, record };
+  const requests = [...w.strays.requests].sort((x, y) =>
+    JSON.stringify(x) < JSON.stringify(y) ? -1 : 1,
+  );
+  return { ...w, record, strays: { ...w.strays, requests } };
+}
+
+/** Everything that a row is made of. */
+export class Parts {
+  readonly a = new Interner<ExploredNode>();
+  readonly b = new Interner<ExploredNode>();
+  readonly record = new Interner<WitnessRecord | null>();
+  readonly answer = new Interner<VoteAnswer | null>();
+  readonly strays = new Interner<Strays>();
+  readonly ledger = new Interner<Ledger>();
+  readonly budget = new Interner<Budget>();
+
+  toRow(w: World, row: Int32Array): void {
+    row[0] = this.a.idOf(w.a);
+    row[1] = this.b.idOf(w.b);
+    row[2] = this.record.idOf(w.record);
+    row[3] = this.answer.idOf(w.answerA);
+    row[4] = this.answer.idOf(w.answerB);
+    row[5] = this.strays.idOf(w.strays);
+    row[6] = this.ledger.idOf(w.ledger);
+    row[7] = this.budget.idOf(w.budget);
+  }
+
+  toWorld(row: Int32Array): World {
+    const at = (i: number): number => row[i] ?? -1;
+    return {
+      a: this.a.valueOf(at(0)),
+      b: this.b.valueOf(at(1)),
+      record: this.record.valueOf(at(2)),
+      answerA: this.answer.valueOf(at(3)),
+      answerB: this.answer.valueOf(at(4)),
+      strays: this.strays.valueOf(at(5)),
+      ledger: this.ledger.valueOf(at(6)),
+      budget: this.budget.valueOf(at(7)),
+    };
+  }
+}

@@ -1,0 +1,95 @@
+/** Columns of a row. */
+export const WIDTH = 8;
+
+const FIRST_ROWS = 1 << 16;
+
+/**
+ * All states seen, each a row of `WIDTH` numbers, found again by its contents: an open-addressing
+ * hash over flat arrays, as a JavaScript object per state would not fit into memory. Rows are
+ * numbered in the order of their discovery, so the table is the queue of the search, too.
+ */
+export class RowTable {
+  #rows = new Int32Array(FIRST_ROWS * WIDTH);
+  #index = new Int32Array(FIRST_ROWS * 4).fill(-1);
+  #parents = new Int32Array(FIRST_ROWS);
+  #moves = new Int32Array(FIRST_ROWS);
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  read(id: number, into: Int32Array): void {
+    into.set(this.#rows.subarray(id * WIDTH, (id + 1) * WIDTH));
+  }
+
+  parentOf(id: number): number {
+    return this.#parents[id] ?? -1;
+  }
+
+  /** The move that led from the parent to this row when it was found. */
+  moveOf(id: number): number {
+    return this.#moves[id] ?? -1;
+  }
+
+  /** The number of the row with these contents; it is new if that equals the size before. */
+  add(row: Int32Array, parent: number, move: number): number {
+    const mask = this.#index.length - 1;
+    let slot = hash(row, 0) & mask;
+    for (;;) {
+      const id = this.#index[slot] ?? -1;
+      if (id === -1) break;
+      if (this.#isSame(id, row)) return id;
+      slot = (slot + 1) & mask;
+    }
+    const id = this.#size;
+    this.#size += 1;
+    if (this.#size * WIDTH > this.#rows.length) this.#grow();
+    this.#rows.set(row, id * WIDTH);
+    this.#parents[id] = parent;
+    this.#moves[id] = move;
+    if (this.#size * 2 > this.#index.length) this.#rehash();
+    else this.#index[slot] = id;
+    return id;
+  }
+
+  #isSame(id: number, row: Int32Array): boolean {
+    const at = id * WIDTH;
+    for (let i = 0; i < WIDTH; i += 1) if (this.#rows[at + i] !== row[i]) return false;
+    return true;
+  }
+
+  #grow(): void {
+    this.#rows = grown(this.#rows);
+    this.#parents = grown(this.#parents);
+    this.#moves = grown(this.#moves);
+  }
+
+  #rehash(): void {
+    this.#index = new Int32Array(this.#index.length * 2).fill(-1);
+    const mask = this.#index.length - 1;
+    for (let id = 0; id < this.#size; id += 1) {
+      let slot = hash(this.#rows, id * WIDTH) & mask;
+      while (this.#index[slot] !== -1) slot = (slot + 1) & mask;
+      this.#index[slot] = id;
+    }
+  }
+}
+
+function grown(array: Int32Array): Int32Array<ArrayBuffer> {
+  const next = new Int32Array(array.length * 2);
+  next.set(array);
+  return next;
+}
+
+/** FNV-1a over words, with a final mix (murmur3's): rows differ in few low bits. */
+function hash(words: Int32Array, at: number): number {
+  let h = 0x811c9dc5;
+  for (let i = 0; i < WIDTH; i += 1) {
+    h = Math.imul(h ^ (words[at + i] ?? 0), 0x01000193);
+    h ^= h >>> 15;
+  }
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
