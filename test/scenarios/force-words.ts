@@ -1,0 +1,11 @@
+import type { Command } from "#model/quorum/types.ts";
+
+/** A person's force, as from a page that showed `seenEpoch`. */
+export const force = (seenEpoch: number, withoutWitness = false): Command => ({
+  kind: "forcePrimary",
+  seenEpoch,
+  historyId: "forced-1",
+  by: "ann",
+  reason: "the other is lost",
+  withoutWitness,
+});
