@@ -1,4 +1,5 @@
 import type { Epoch, ModuleId, NodeId } from "../shared/ids.ts";
+import type { Maintenance } from "./maintenance.ts";
 import type { PairDecision, PairVote, Release } from "./pair.ts";
 
 /** A peer's (or a person's) lasting word that it will not become primary: `holder` may go alone. */
@@ -61,6 +62,8 @@ export type NodeDisk = {
   readonly previousPrimary: NodeId | null;
   /** The history that the files of this copy belong to; null = none of this module's. */
   readonly copyHistoryId: string | null;
+  /** A person works on the machines: nothing is done by itself. */
+  readonly maintenance: Maintenance | null;
 };
 
 /** The part of a node's disk from which a witness that lost its memory rebuilds its record. */
@@ -106,6 +109,7 @@ export function freshDisk(
     storeId: null,
     previousPrimary: null,
     copyHistoryId: null,
+    maintenance: null,
   };
 }
 

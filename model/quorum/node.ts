@@ -9,6 +9,7 @@ import { flushed, flushFailed, releaseSigned, stepReleased } from "./node/handov
 import { stepLeading } from "./node/lead.ts";
 import { learnFromPeer } from "./node/learn.ts";
 import { dataClosed, stepSteppingDown, stepStopped, stepStopping } from "./node/leave.ts";
+import { expire, learnMaintenance, takeBlocker } from "./node/maintenance.ts";
 import { outputsOf } from "./node/outputs.ts";
 import { stepPairing, termsSigned } from "./node/pair-vote.ts";
 import { stepCandidate } from "./node/promote.ts";
@@ -43,7 +44,7 @@ export function decideNode(
     return conclude(null, booted, nowBootMs);
   }
   assert("disk" in was, `${event.kind} came before started`);
-  const told = observe(patch(was, { reports: [] }), event, nowBootMs);
+  const told = observe(expire(patch(was, { reports: [] }), nowBootMs), event, nowBootMs);
   return conclude(was, told, nowBootMs);
 }
 
@@ -117,6 +118,7 @@ type Told = Exclude<NodeEvent, { kind: "started" }>;
 function observe(s: NodeState, e: Told, nowMs: BootMs): NodeState {
   switch (e.kind) {
     case "ticked":
+      return e.nowUnixMs === undefined ? s : patch(s, { unixAheadMs: e.nowUnixMs - nowMs });
     case "serviceStarted":
       return s;
     case "heartbeatViewChanged":
@@ -141,7 +143,7 @@ function observe(s: NodeState, e: Told, nowMs: BootMs): NodeState {
     case "persistFailed":
       return report(withRole(s, { kind: "broken", because: e.cause }), "critical", e.cause);
     case "blockingChanged":
-      return patch(s, { blocker: e.blocker });
+      return takeBlocker(s, e.blocker);
     case "commanded":
       return command(s, e.command, nowMs);
     case "stallNoticed":
@@ -215,7 +217,7 @@ function hearView(
 }
 
 function takePeerState(s: NodeState, peer: NonNullable<NodeState["peer"]>, nowMs: BootMs) {
-  const heard = patch(s, { peer });
+  const heard = learnMaintenance(patch(s, { peer }), peer, nowMs);
   // A proposal of this node that the peer took names its own epoch: known before it is news.
   return learnFromPeer(stepPairing(heard, nowMs), peer, nowMs);
 }

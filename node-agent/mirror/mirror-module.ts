@@ -118,6 +118,7 @@ export class MirrorModule {
     const newHistoryId = this.#options.newId();
     this.#post({
       ...{ kind: "started", disk, isDiskLost, bootId, incarnation, data, atBoot, newHistoryId },
+      nowUnixMs: this.#options.clock.unixMs(),
     });
     this.#tickAgain();
   }
@@ -146,8 +147,10 @@ export class MirrorModule {
 
   command(command: Command): void {
     // The newest wish counts: a stop must not end in a start that somebody asked for before.
-    this.#startsAgain = false;
-    this.#action = ACTION_OF[command.kind];
+    if (command.kind !== "maintenanceOn" && command.kind !== "maintenanceOff") {
+      this.#startsAgain = false;
+      this.#action = ACTION_OF[command.kind];
+    }
     this.#post({ kind: "commanded", command });
   }
 
@@ -229,7 +232,7 @@ export class MirrorModule {
       peerGrantUntilMs: grant?.untilBootMs ?? null,
       peerGrantEpoch: grant?.epoch ?? null,
     });
-    this.#post({ kind: "ticked" });
+    this.#post({ kind: "ticked", nowUnixMs: now.unixMs });
   }
 
   /** The beginning of every failover that people look at later: when the peer was heard last. */
@@ -645,7 +648,9 @@ export class MirrorModule {
 /** A secondary runs scripts and what they started: it is not down. */
 const isDown = (state: ModuleState): boolean => state === "STOP" || state === "WAIT";
 
-const ACTION_OF: Readonly<Record<Command["kind"], ScriptAction>> = {
+const ACTION_OF: Readonly<
+  Record<Exclude<Command["kind"], "maintenanceOn" | "maintenanceOff">, ScriptAction>
+> = {
   start: "start",
   stop: "stop",
   switchover: "swap",

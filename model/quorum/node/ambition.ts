@@ -1,6 +1,7 @@
 import type { BootMs } from "../../shared/ids.ts";
 import type { PeerState } from "../peer-state.ts";
 import { heardPeer, isWilling, isWitnessAway, pairFloor, peerSilenceMs } from "./facts.ts";
+import { isInMaintenance } from "./maintenance.ts";
 import type { NodeState, Purpose } from "./state.ts";
 
 /**
@@ -16,7 +17,20 @@ export type Ambition =
 
 const wait = (reason: string): Ambition => ({ kind: "wait", reason });
 
-export function ambition(s: NodeState, nowMs: BootMs): Ambition {
+export const ambition = (s: NodeState, nowMs: BootMs): Ambition =>
+  heldBack(s, freeAmbition(s, nowMs));
+
+/** In maintenance nobody is promoted, unless a person's own command asked for it. */
+function heldBack(s: NodeState, wish: Ambition): Ambition {
+  if (wish.kind !== "lead" || !isInMaintenance(s)) return wish;
+  const { purpose } = wish;
+  const isPersons = purpose.kind !== "promote" || purpose.release !== null;
+  // The last primary going on, though under a new epoch, changes nothing that people see.
+  const isSame = s.disk.primary === s.config.self && !s.disk.isUnclean;
+  return isPersons || isSame ? wish : wait(`would have taken over: ${wish.reason}`);
+}
+
+function freeAmbition(s: NodeState, nowMs: BootMs): Ambition {
   if (!s.disk.isStartWanted) return wait("stopped by a person");
   if (s.blocker !== null) return wait(`blocked: ${s.blocker}`);
   if (s.fault !== null) return wait(`the disk of this node failed: ${s.fault}`);

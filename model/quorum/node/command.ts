@@ -3,6 +3,7 @@ import type { BootMs } from "../../shared/ids.ts";
 import type { Command } from "../types.ts";
 import { heardPeer } from "./facts.ts";
 import { canTakeOver, firstHandoverStep } from "./lead.ts";
+import { beginMaintenance, endMaintenance } from "./maintenance.ts";
 import { becomeCandidate } from "./promote.ts";
 import { type NodeState, patch, patchDisk, report, withRole } from "./state.ts";
 
@@ -17,6 +18,10 @@ export function command(s: NodeState, c: Command, nowMs: BootMs): NodeState {
       return switchover(s, nowMs);
     case "forcePrimary":
       return forcePrimary(s, c, nowMs);
+    case "maintenanceOn":
+      return beginMaintenance(s, c, nowMs);
+    case "maintenanceOff":
+      return endMaintenance(s, c);
     default:
       return assertNever(c);
   }

@@ -13,6 +13,7 @@ import {
   reachedPeer,
 } from "./facts.ts";
 import { stepHandover } from "./handover.ts";
+import { isInMaintenance } from "./maintenance.ts";
 import {
   type LeadingRole,
   type NodeState,
@@ -90,6 +91,7 @@ function stepFence(s: NodeState, role: LeadingRole, nowMs: BootMs): NodeState {
   }
   if (nowMs - role.fencedSinceMs < s.config.timers.giveUpAfterMs) return s;
   if (!role.hasServed) return toWaiting(s, nowMs);
+  if (isInMaintenance(s)) return s;
   const because = `fenced for ${s.config.timers.giveUpAfterMs / 1000} s: gave up`;
   return withRole(report(s, "critical", because), { kind: "steppingDown", because });
 }
@@ -150,12 +152,13 @@ function beginHandover(s: NodeState, role: LeadingRole, nowMs: BootMs): NodeStat
   const to = canTakeOver(s, role, nowMs) ? s.config.peer : null;
   const stopping = { step: "stoppingService", sinceMs: nowMs } as const;
   if (!s.disk.isStartWanted) {
-    const heir = s.config.hasFailover ? to : null;
+    const heir = s.config.hasFailover && !isInMaintenance(s) ? to : null;
     return withRole(s, { ...role, handover: { ...stopping, to: heir, goal: "stop" } });
   }
   if (s.blocker !== null) {
     return withRole(s, { ...role, handover: { ...stopping, to, goal: "wait" } });
   }
+  if (isInMaintenance(s)) return s;
   if (s.fault !== null && to !== null) {
     return withRole(s, { ...role, handover: { ...stopping, to, goal: "follow" } });
   }

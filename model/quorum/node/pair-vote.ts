@@ -4,6 +4,7 @@ import { boundEpoch, hasOpenVote } from "../disk.ts";
 import { areSameTerms, type PairDecision, type PairTerms, pairTermsText } from "../pair.ts";
 import type { PeerState } from "../peer-state.ts";
 import { isPeerGrantFresh, isWilling, isWitnessAway, reachedPeer } from "./facts.ts";
+import { isInMaintenance } from "./maintenance.ts";
 import { peerStateOf } from "./peer-state-of.ts";
 import { becomeLeader } from "./promote.ts";
 import { type NodeState, patch, patchDisk, report, toWaiting, withRole } from "./state.ts";
@@ -35,6 +36,7 @@ const clearPairing = (s: NodeState): NodeState =>
 
 function canPair(s: NodeState, peer: PeerState, nowMs: BootMs): boolean {
   if (!isWitnessAway(s, nowMs) || !peer.witnessIsAway || s.blocker !== null) return false;
+  if (isInMaintenance(s) && !isHandover(s, peer)) return false;
   if (!s.disk.isStartWanted || (peer.role !== "waiting" && peer.role !== "fenced")) return false;
   // A primary that this node can help needs no new epoch: one that was just chosen least of all.
   if (leaderToFollow(s, nowMs) !== null) return false;
@@ -54,6 +56,10 @@ function canPair(s: NodeState, peer: PeerState, nowMs: BootMs): boolean {
       return false;
   }
 }
+
+/** A person's switchover is under way: what they command is done, in maintenance too. */
+const isHandover = (s: NodeState, peer: PeerState): boolean =>
+  s.disk.released !== null || peer.release !== null;
 
 /** The lower name. Keeps its standing proposal while it still says what both disks say. */
 function propose(s: NodeState, peer: PeerState, chosen: Chosen): PairTerms | null {

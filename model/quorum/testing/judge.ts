@@ -1,5 +1,6 @@
 import { assert } from "../../shared/assert.ts";
 import type { Epoch, NodeId } from "../../shared/ids.ts";
+import { REASON_CHARS_MAX } from "../../shared/one-sentence.ts";
 import { hasOpenVote, type NodeDisk } from "../disk.ts";
 import type { WitnessRecord } from "../record.ts";
 import type { NodeEffect } from "../types.ts";
@@ -72,6 +73,12 @@ export class Judge {
       assert(hasLeft || has, `S5: ${id} lacks ${op}, acknowledged: ${this.#world.picture()}`);
     }
     this.#acknowledged.push({ op, epoch });
+  }
+
+  /** Every decision says why, in one sentence that fits where it is shown. */
+  reasoned(reason: string): void {
+    const isOneLine = reason.trim() !== "" && !reason.includes("\n");
+    assert(isOneLine && reason.length <= REASON_CHARS_MAX, `no sentence: "${reason}"`);
   }
 
   /** S10: what one decision allows follows its durable write; what binds is not broken. */

@@ -191,6 +191,7 @@ export class World {
     const decision = decideVote(was, request, this.nowMs, settings);
     this.record = decision.record;
     this.votes.push({ request, answer: decision.answer });
+    this.judge.reasoned(decision.reason);
     this.judge.voted(was, decision.record, request);
     return decision.answer;
   }
