@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { CommandRequest, CommandResult, NodeCommand } from "#model/contract/commands.ts";
 import type { ModuleEntry, NodeConfiguration } from "#model/contract/configuration.ts";
 import { EVENTS_PER_REPORT_MAX, type NodeReport } from "#model/contract/report.ts";
@@ -115,12 +116,22 @@ export class Agent {
     request: CommandRequest,
     actor: string,
   ): Promise<Omit<CommandResult, "id">> {
-    const { seenEpoch, kind, node, dataFrom } = request;
+    const { seenEpoch, kind, node, dataFrom, forMs, reason, withoutWitness } = request;
     const command: NodeCommand = {
-      ...{ id: actor, operationId: actor, moduleId, kind, actor, remainingMs: LOCAL_MS_MAX },
+      ...{
+        id: actor,
+        operationId: `local-${randomUUID()}`,
+        moduleId,
+        kind,
+        actor,
+        remainingMs: LOCAL_MS_MAX,
+      },
       ...(node === undefined ? {} : { node }),
       ...(dataFrom === undefined ? {} : { dataFrom }),
       ...(seenEpoch === undefined ? {} : { epoch: seenEpoch }),
+      ...(forMs === undefined ? {} : { forMs }),
+      ...(reason === undefined ? {} : { reason }),
+      ...(withoutWitness === undefined ? {} : { withoutWitness }),
     };
     return await runCommand(command, this.#mirrors.get(moduleId) ?? null);
   }

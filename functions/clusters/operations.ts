@@ -35,6 +35,9 @@ export interface Plan {
   readonly node?: string;
   readonly dataFrom?: string;
   readonly epoch?: number;
+  readonly forMs?: number;
+  readonly reason?: string;
+  readonly loss?: string;
   /** Nodes per phase. */
   readonly phases: readonly (readonly string[])[];
 }
@@ -130,7 +133,7 @@ export async function pendingCommands(
 }
 
 function asCommand(operation: Operation, step: OperationStep, nowMs: number): NodeCommand {
-  const { node, dataFrom, epoch } = operation;
+  const { node, dataFrom, epoch, forMs, reason } = operation;
   return {
     id: step.id,
     operationId: operation.id,
@@ -141,6 +144,8 @@ function asCommand(operation: Operation, step: OperationStep, nowMs: number): No
     ...(node === undefined ? {} : { node }),
     ...(dataFrom === undefined ? {} : { dataFrom }),
     ...(epoch === undefined ? {} : { epoch }),
+    ...(forMs === undefined ? {} : { forMs }),
+    ...(reason === undefined ? {} : { reason }),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Epoch, ModuleId, NodeId } from "../shared/ids.ts";
+import type { Epoch, ModuleId, NodeId, UnixMs } from "../shared/ids.ts";
 import type { Maintenance } from "./maintenance.ts";
 import type { PairDecision, PairVote, Release } from "./pair.ts";
 
@@ -33,6 +33,11 @@ export type NodeDisk = {
   readonly inSync: readonly NodeId[];
   /** This copy may lack acknowledged writes: it asks for promotion never, until it has joined. */
   readonly outdated: boolean;
+  /**
+   * By this node's wall clock, when it promised by a standing vote to be outdated: before that
+   * nothing was acknowledged without it. For people; null = not noted.
+   */
+  readonly outdatedSinceMs: UnixMs | null;
   /** The OS restarted without a clean stop: the page cache is lost, so others go first. */
   readonly isUnclean: boolean;
   /** On the primary: this node's acknowledgement is required, though it may not be recorded yet. */
@@ -94,6 +99,7 @@ export function freshDisk(
     // A file that was lost or damaged is no proof of a first start: what it held may be newer
     // than anything on this disk.
     outdated: isLost,
+    outdatedSinceMs: null,
     isUnclean: false,
     joining: null,
     asked: 0,

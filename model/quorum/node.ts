@@ -2,6 +2,7 @@ import { assert } from "../shared/assert.ts";
 import type { BootMs } from "../shared/ids.ts";
 import { boot, type Unstarted } from "./node/boot.ts";
 import { command } from "./node/command.ts";
+import { noteCopyAge } from "./node/copy-age.ts";
 import { effectsBetween } from "./node/effects.ts";
 import { explain } from "./node/explain.ts";
 import { heardPeer, peerGrantSentMs } from "./node/facts.ts";
@@ -49,7 +50,7 @@ export function decideNode(
 }
 
 function conclude(was: NodeState | null, told: NodeState, nowMs: BootMs): NodeDecision {
-  const settled = driveVotes(settle(told, nowMs), nowMs);
+  const settled = driveVotes(noteCopyAge(was, settle(told, nowMs), nowMs), nowMs);
   const shown = outputsOf(settled, nowMs);
   const state = patch(settled, { ...afterShowing(settled, shown), shown });
   return { state, effects: effectsBetween(was, state), reason: explain(state, nowMs) };

@@ -190,6 +190,8 @@ export class HostedMirror {
     return moduleReport({
       ...{ module, trees, sinceMs: this.#sinceMs, resync: this.#resync },
       moduleId: this.installed.moduleId,
+      nodeId,
+      now: { bootMs: nowMs, unixMs: clock.unixMs() },
       version: this.installed.version,
       warnings: this.installed.warnings,
       metrics: metrics ?? null,

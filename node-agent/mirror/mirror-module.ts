@@ -42,6 +42,7 @@ export type MirrorModuleOptions = {
   newService(
     onEvent: (event: ServiceEvent) => void,
     beforeServing: () => Promise<boolean>,
+    isInMaintenance: () => boolean,
   ): Service;
   tell(happening: ModuleHappening): void;
   /** Something changed that a report should say soon. */
@@ -103,6 +104,7 @@ export class MirrorModule {
     this.service = options.newService(
       (event) => this.#onService(event),
       () => this.#gate.passed(),
+      () => this.isInMaintenance,
     );
   }
 
@@ -152,6 +154,15 @@ export class MirrorModule {
       this.#action = ACTION_OF[command.kind];
     }
     this.#post({ kind: "commanded", command });
+  }
+
+  /** A person works on the machines: nothing is done by itself. */
+  get isInMaintenance(): boolean {
+    return this.#loop.disk.maintenance?.isOver === false;
+  }
+
+  beginMaintenance(wish: Omit<Extract<Command, { kind: "maintenanceOn" }>, "kind" | "nowUnixMs">) {
+    this.command({ kind: "maintenanceOn", ...wish, nowUnixMs: this.#options.clock.unixMs() });
   }
 
   /** A checker blocks this node with that text, or no longer does. */
@@ -581,6 +592,9 @@ export class MirrorModule {
       case "asked":
         this.#onRule(event);
         return;
+      case "heldBack":
+        this.holdBack(event.action, event.reason);
+        return;
       case "blocked":
         this.block(event.blocker);
         return;
@@ -593,11 +607,22 @@ export class MirrorModule {
 
   #onRule(event: Extract<ServiceEvent, { kind: "acted" | "asked" }>): void {
     const { action, reason } = event;
+    // What began before the maintenance did, and ends in it.
+    if (event.kind === "asked" && this.isInMaintenance) {
+      this.holdBack(action, reason);
+      return;
+    }
     const text = `Action ${action}: ${reason}`;
     this.#options.tell({ kind: "actionTaken", severity: "E", text, data: { action } });
     if (event.kind === "acted") return;
     if (event.action === "stopstart") this.stopStart();
     else this.command({ kind: event.action === "stop" ? "stop" : "switchover" });
+  }
+
+  /** What would have been done by itself is told, so that people see what their work sets off. */
+  holdBack(action: string, reason: string): void {
+    const text = `Maintenance: would have done ${action}: ${reason}`;
+    this.#options.tell({ kind: "actionHeldBack", severity: "E", text, data: { action } });
   }
 
   #onArrived(state: ModuleState): void {

@@ -11,9 +11,10 @@ import { Service, type ServiceEvent } from "./service.ts";
 let module: TestModule;
 let service: Service | null;
 let events: ServiceEvent[];
+let isInMaintenance = false;
 beforeEach(() => {
   module = new TestModule();
-  [service, events] = [null, []];
+  [service, events, isInMaintenance] = [null, [], false];
 });
 afterEach(async () => {
   service?.close();
@@ -45,6 +46,7 @@ function open(action: ProcConfig["action"]): Service {
     mountPoints: [],
     sparedProcessIds: [],
     beforeServing: async () => true,
+    isInMaintenance: () => isInMaintenance,
     nowUnixMs: () => performance.now(),
     onEvent: (event) => events.push(event),
   });
