@@ -122,3 +122,16 @@ export function leaversAfter(
   const known = leavers.filter(({ nodeId }) => !now.inSync.includes(nodeId));
   return [...known, ...left.map((nodeId) => ({ nodeId, atMs: nowMs }))];
 }
+
+/**
+ * What the node itself can say, asked on it while nobody else can be: that it is in the set as it
+ * last heard of it proves nothing, as the other node may have gone on without it since.
+ */
+export function lossByOwnWord(node: NodeId, own: NonNullable<LossFacts["own"]>): PossibleLoss {
+  if (own.outdatedSinceMs !== null) return since(node, own.outdatedSinceMs, []);
+  if (own.outdated || own.epoch === 0) {
+    return unknown(`${node} may lack acknowledged writes; since when, it has not noted.`);
+  }
+  const heard = `${node} held every write when it last heard of the set`;
+  return unknown(`${heard}; whether another node went on without it, it cannot tell.`);
+}

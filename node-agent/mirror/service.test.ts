@@ -88,6 +88,20 @@ test("one that dies at every start leads to a stop at the fourth time", async ()
   expect(module.recorded()).toHaveLength(4);
 });
 
+test("in maintenance a dead application is told of once, and restarted when it is over", async () => {
+  const started = open({ kind: "restart" });
+  isInMaintenance = true;
+  signal(await startApplication(started), "SIGKILL");
+  await until(() => reasons("heldBack").length > 0);
+  // Ten polls pass in this time.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(reasons("heldBack")).toEqual([expect.stringContaining("restart (1 of 3)")]);
+  expect([applications(), reasons("acted")]).toEqual([[], []]);
+  isInMaintenance = false;
+  await until(isUp);
+  expect(reasons("acted")).toEqual([expect.stringContaining("restart (1 of 3)")]);
+});
+
 test("a restart that takes longer than a poll is not judged before it is over", async () => {
   const started = open({ kind: "restart" });
   signal(await startApplication(started), "SIGKILL");
