@@ -63,7 +63,7 @@ export type NodeDisk = {
   readonly longestPromiseMs: number;
   /** The witness store this node last spoke to. */
   readonly storeId: string | null;
-  /** Who led before `primary`: for `defaultprim="lastprim"`. */
+  /** Who lost its role to `primary`: for `defaultprim="lastprim"`. null: it was handed over. */
   readonly previousPrimary: NodeId | null;
   /** The history that the files of this copy belong to; null = none of this module's. */
   readonly copyHistoryId: string | null;

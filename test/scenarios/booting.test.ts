@@ -74,3 +74,63 @@ describe("both boot", () => {
     w.runUntil("in sync", () => w.isInSync());
   });
 });
+
+describe("an OS that died", () => {
+  test.each(["a", "b"] as const)(
+    "both lost power and only %s returns: it starts, as a last resort",
+    (id) => {
+      const w = new World();
+      w.startInSync();
+      w.runFor(2000);
+      for (const node of w.nodes) node.crashOs();
+      const bootMs = w.nowMs;
+      w.node(id).boot();
+      w.runUntil("it leads", () => w.node(id).canAnswer(), 30_000);
+      expect(w.nowMs - bootMs).toBeGreaterThanOrEqual(w.timers.bootWaitMs);
+      const [last] = w.votes.filter(({ request }) => request.kind === "promote").slice(-1);
+      expect(last?.request).toMatchObject({ isLastResort: true });
+      expect(last?.answer.reason).toContain("starts from what its disk kept");
+    },
+  );
+
+  test("alone when it died: nobody else can have what it lost, so it resumes its epoch", () => {
+    const w = new World();
+    w.startInSync();
+    w.b.crash();
+    w.runUntil("alone", () => w.a.data.acksAlone);
+    w.runFor(2000);
+    w.a.crashOs();
+    w.a.boot();
+    w.runUntil("a leads", () => w.a.canAnswer(), 20_000);
+    expect(w.record?.epoch).toBe(1);
+  });
+
+  test("a complete copy that is reachable goes first, however long its witness is away", () => {
+    const w = new World();
+    w.startInSync();
+    w.runFor(1000);
+    w.cutWitness("b");
+    w.a.crashOs();
+    w.runFor(500);
+    w.a.boot();
+    w.runFor(60_000);
+    const resorts = w.votes.filter(
+      ({ request, answer }) =>
+        request.kind === "promote" && request.isLastResort && answer.kind === "granted",
+    );
+    expect(resorts).toEqual([]);
+    w.runUntil("somebody leads", () => w.leader() !== null, 60_000);
+    expect(w.leader()?.id).toBe("b");
+  });
+
+  test("failover off: a complete copy that is reachable is not overtaken by the one that died", () => {
+    const w = new World({ config: { hasFailover: false } });
+    w.startInSync();
+    w.runFor(1000);
+    w.a.crashOs();
+    w.runFor(500);
+    w.a.boot();
+    w.runFor(60_000);
+    expect(w.record?.primary === "a" && (w.record?.epoch ?? 0) > 1).toBe(false);
+  });
+});

@@ -39,6 +39,7 @@ export function stepLeading(s: NodeState, nowMs: BootMs): NodeState {
     beginJoin,
     stepAsk,
     stepResync,
+    notePeerAway,
     beginHandover,
   ];
   let now = s;
@@ -145,6 +146,14 @@ function stepResync(s: NodeState, role: LeadingRole, nowMs: BootMs): NodeState {
 
 const canFollow = (peer: PeerState, role: LeadingRole): boolean =>
   peer.epoch === role.epoch && peer.role === "following" && isWilling(peer);
+
+/** A peer that was away and comes back may be given its role back; one that gave it away may not. */
+function notePeerAway(s: NodeState, role: LeadingRole, nowMs: BootMs): NodeState {
+  const peer = heardPeer(s, nowMs);
+  const isThere = peer !== null && isWilling(peer);
+  if (!role.hasTriedReturn || isThere || role.handover !== null) return s;
+  return withRole(s, { ...role, hasTriedReturn: false });
+}
 
 /** Wishes that end this leadership in order: a person's, a checker's, a disk's, the preference. */
 function beginHandover(s: NodeState, role: LeadingRole, nowMs: BootMs): NodeState {

@@ -130,7 +130,7 @@ export type LeadingRole = {
   readonly resync: { readonly attempt: number; readonly setAside: boolean } | null;
   readonly resyncNotBeforeMs: BootMs;
   readonly handover: Handover | null;
-  /** Automatic return to the preferred primary was tried: once per joining. */
+  /** Automatic return to the preferred primary was tried: once for each time the peer was away. */
   readonly hasTriedReturn: boolean;
 };
 
