@@ -19,6 +19,7 @@ function away(): World {
   w.b.crash();
   w.runUntil("alone", () => w.a.data.acksAlone);
   w.b.boot(false);
+  w.runUntil("b knows", () => w.b.disk?.outdated === true);
   return w;
 }
 

@@ -62,6 +62,31 @@ describe("switchover and stop", () => {
     expect(w.a.disk?.epoch).toBeGreaterThan(1);
   });
 
+  test("refused while the successor alone does not reach the control plane", () => {
+    const w = new World();
+    w.startInSync();
+    w.cutWitness("b");
+    w.runFor(30_000);
+    w.a.command({ kind: "switchover" });
+    w.runFor(5000);
+    expect(w.a.canAnswer()).toBe(true);
+    expect(w.a.reports.join("\n")).toContain("switchover refused: b is not in sync and ready");
+  });
+
+  test("the successor loses the control plane with the release in hand: the old primary asks", () => {
+    const w = new World();
+    w.startInSync();
+    w.runFor(1000);
+    w.cutWitness("b");
+    w.a.command({ kind: "switchover" });
+    const ms = w.runUntil("somebody leads", () => w.a.canAnswer() || w.b.canAnswer(), 60_000);
+    w.runFor(100);
+    w.runUntil("a leads", () => w.a.canAnswer(), 30_000);
+    expect(ms).toBeLessThanOrEqual(100);
+    w.heal();
+    w.runUntil("in sync", () => w.isInSync());
+  });
+
   test("both stopped, both started: the last primary goes first, nobody is outdated for ever", () => {
     const w = new World();
     w.startInSync();

@@ -38,6 +38,10 @@ export function isByHandover(s: NodeState): boolean {
   return s.peer.release?.to === s.config.self && s.peer.release.epoch === s.disk.epoch;
 }
 
+/** The peer alone does not reach the witness: it could take no role, however able it is. */
+export const isCutOff = (s: NodeState, peer: PeerState, nowMs: BootMs): boolean =>
+  peer.witnessIsAway && !isWitnessAway(s, nowMs);
+
 /** When the peer's promise for `epoch` ends, as counted here. */
 export const peerGrantUntil = (s: NodeState, epoch: Epoch): BootMs | null =>
   s.heard.peerGrantEpoch === epoch ? s.heard.peerGrantUntilMs : null;

@@ -4,6 +4,7 @@ import type { PeerState } from "../peer-state.ts";
 import {
   hasLiveGrant,
   heardPeer,
+  isCutOff,
   isDrained,
   isPeerGrantFresh,
   isWilling,
@@ -200,7 +201,7 @@ function isPreferred(s: NodeState): boolean {
 /** The peer holds everything, is recorded so, takes the live stream and is ready. */
 export function canTakeOver(s: NodeState, role: LeadingRole, nowMs: BootMs): boolean {
   const peer = reachedPeer(s, nowMs);
-  if (peer === null || !canFollow(peer, role)) return false;
+  if (peer === null || !canFollow(peer, role) || isCutOff(s, peer, nowMs)) return false;
   const isIn = s.disk.inSync.includes(s.config.peer) && s.disk.joining === null;
   return isIn && role.isPeerAttached && !peer.outdated && peer.isReady;
 }

@@ -19,7 +19,9 @@ import {
  * and acknowledges nothing for the old epoch, as the answer may be yes.
  */
 export function becomeCandidate(s: NodeState, purpose: Purpose, nowMs: BootMs): NodeState {
-  return withRole(s, { kind: "candidate", purpose, step: "closing", sinceMs: nowMs });
+  // Patience that ran out while waiting is not there anew: the wish would end with its own success.
+  const sinceMs = s.role.kind === "waiting" ? s.role.sinceMs : nowMs;
+  return withRole(s, { kind: "candidate", purpose, step: "closing", sinceMs });
 }
 
 export function stepCandidate(s: NodeState, nowMs: BootMs): NodeState {

@@ -29,7 +29,8 @@ export class Judge {
   readonly #acknowledged: { readonly op: number; readonly epoch: Epoch }[] = [];
   /** A person, or a start after the death of both, accepted that writes may be missing. */
   readonly #forgiven = new Set<number>();
-  readonly #leaders = new Map<Epoch, NodeId>();
+  /** By epoch and history: a forced epoch may equal one that its person did not know of. */
+  readonly #leaders = new Map<string, NodeId>();
   #ops = 0;
   readonly #world: World;
 
@@ -54,9 +55,10 @@ export class Judge {
 
   /** S1, S4: one primary per epoch, and it holds whatever was ever acknowledged. */
   serves(node: SimNode, epoch: Epoch): void {
-    const known = this.#leaders.get(epoch);
+    const key = `${epoch} ${node.disk?.historyId}`;
+    const known = this.#leaders.get(key);
     assert(known === undefined || known === node.id, `S1: epoch ${epoch} has two primaries`);
-    this.#leaders.set(epoch, node.id);
+    this.#leaders.set(key, node.id);
     for (const { op } of this.#acknowledged) {
       if (this.#forgiven.has(op) || node.data.applied.has(op)) continue;
       assert(false, `S4: ${node.id} lacks acknowledged ${op}: ${this.#world.picture()}`);
@@ -99,6 +101,7 @@ export class Judge {
     // A start from what the disk kept counts as the death of both, and is shown as such.
     const isByPair = now.primary === id && now.pairDecision !== null;
     if (was.isUnclean && !now.isUnclean && isByPair) this.forgive(id);
+    if (was.forced === null && now.forced !== null) this.forgive(id);
     assert(now.epoch >= was.epoch, `S2: ${id} went back from ${was.epoch} to ${now.epoch}`);
     const voted = was.pairVote?.terms.epoch ?? 0;
     const bound = Math.max(now.epoch, now.pairVote?.terms.epoch ?? 0);
