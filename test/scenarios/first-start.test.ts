@@ -31,3 +31,23 @@ describe("first start", () => {
     expect(w.leader()).toBe(null);
   });
 });
+
+test("the control plane is away at the first start: both wait for it, and say so", () => {
+  const w = new World();
+  w.cutWitness();
+  w.start();
+  w.runFor(60_000);
+  expect([w.leader(), w.a.target, w.b.target]).toEqual([null, "WAIT", "WAIT"]);
+  expect(w.a.reason).toContain("waiting for the control plane to answer");
+  w.heal();
+  w.runUntil("in sync", () => w.isInSync());
+});
+
+test("one copy has data and a person starts nothing but the empty one: nobody leads", () => {
+  const w = new World({ data: { b: "hasData" } });
+  w.a.boot();
+  w.b.boot();
+  w.a.command({ kind: "start", dataFrom: null });
+  w.runFor(60_000);
+  expect([w.leader(), w.record]).toEqual([null, null]);
+});

@@ -38,3 +38,25 @@ describe("clocks and stalls", () => {
     expect(w.record?.primary).toBe("b");
   });
 });
+
+test("alone by a standing vote a stall needs no confirmation: nobody else can be promoted", () => {
+  const w = new World();
+  w.startInSync();
+  w.cutWitness();
+  w.b.data.isHung = true;
+  w.runUntil("alone", () => w.a.data.acksAlone, 5000);
+  w.b.crash();
+  w.runFor(5000);
+  w.a.tell({ kind: "stallNoticed", lastedMs: 1500 });
+  w.runFor(1000);
+  expect(w.a.canAnswer()).toBe(true);
+});
+
+test("a stall is never itself an expiry: the epoch goes on once another voter spoke", () => {
+  const w = new World();
+  w.startInSync();
+  w.a.tell({ kind: "stallNoticed", lastedMs: 60_000 });
+  w.runUntil("confirmed", () => w.a.canAnswer(), 1000);
+  w.runFor(10_000);
+  expect(w.record).toMatchObject({ epoch: 1, primary: "a", inSync: ["a", "b"] });
+});
