@@ -125,7 +125,9 @@ function planStop(ask: ActionAsk, { module }: PlanFacts): Partial<ActionPlan> {
       blocked,
       level: "consequences",
       sentences: [
-        `${holder.nodeId} serves now. Stopping it makes the other node take over, if it may.`,
+        module.maintenance === null
+          ? `${holder.nodeId} serves now. Stopping it makes the other node take over, if it may.`
+          : `${holder.nodeId} serves now. In maintenance nobody takes over: switch over first.`,
         "Clients are cut off and connect again.",
       ],
       checks: peerChecks(module, holder),

@@ -69,6 +69,8 @@ describe("what is asked before it is done", () => {
   test("a maintenance is sent with its time, and says what it means", () => {
     const asked = ask("maintenance-on");
     expect(plan("maintenance", asked).sentences.join(" ")).toContain("this replaces that");
+    const stopped = plan("maintenance", ask("stop", "node1")).sentences.join(" ");
+    expect(stopped).toContain("In maintenance nobody takes over: switch over first.");
     expect(requestOf(asked, 41, null, 7_200_000)).toEqual({
       kind: "maintenance-on",
       forMs: 7_200_000,

@@ -2,6 +2,8 @@ import { assert } from "../../shared/assert.ts";
 import type { Epoch, NodeId } from "../../shared/ids.ts";
 import { REASON_CHARS_MAX } from "../../shared/one-sentence.ts";
 import { hasOpenVote, type NodeDisk } from "../disk.ts";
+import { heardPeer, isWilling } from "../node/facts.ts";
+import type { NodeState } from "../node.ts";
 import type { WitnessRecord } from "../record.ts";
 import type { NodeEffect } from "../types.ts";
 import type { VoteRequest } from "../votes.ts";
@@ -81,6 +83,18 @@ export class Judge {
   reasoned(reason: string): void {
     const isOneLine = reason.trim() !== "" && !reason.includes("\n");
     assert(isOneLine && reason.length <= REASON_CHARS_MAX, `no sentence: "${reason}"`);
+  }
+
+  /** S4: nobody starts as if both had died while it hears a complete copy that would go first. */
+  resorted(was: NodeState | { readonly config: object }, s: NodeState): void {
+    const isAsked = "role" in was && was.role.kind === "candidate" && was.role.step === "closing";
+    if (!isAsked || s.role.kind !== "candidate" || s.role.step !== "asking") return;
+    if (s.role.purpose.kind !== "promote" || !s.role.purpose.isLastResort) return;
+    const peer = heardPeer(s, this.#world.nowMs);
+    const { inSync, joining, epoch } = s.disk;
+    const isIn = peer !== null && (inSync.includes(peer.nodeId) || joining === peer.nodeId);
+    const isWhole = isIn && peer.epoch === epoch && !peer.outdated && !peer.isUnclean;
+    assert(!isWhole || !isWilling(peer), `S4: ${s.config.self} passes ${this.#world.picture()}`);
   }
 
   /** S10: what one decision allows follows its durable write; what binds is not broken. */

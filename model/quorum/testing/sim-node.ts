@@ -191,6 +191,7 @@ export class SimNode {
     this.reason = decision.reason;
     const run = this.#run;
     this.#world.judge.reasoned(decision.reason);
+    this.#world.judge.resorted(was, decision.state);
     this.#world.judge.decided(this, decision.effects);
     for (const effect of decision.effects) {
       if (this.crashAtEffect !== null) {
