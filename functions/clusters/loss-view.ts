@@ -34,6 +34,7 @@ export function lossOf(
             historyId: quorum.copyHistoryId ?? null,
             outdated: quorum.outdated,
             isUnclean: quorum.unclean ?? false,
+            isHalfWritten: own.module.replication?.halfWritten ?? false,
             outdatedSinceMs: outdatedAtMs === null ? null : outdatedAtMs + own.record.offsetMs,
           },
     alone: told.flatMap((one) => {

@@ -60,6 +60,8 @@ export const ReplicationFacts = z.object({
   lagMs: Count,
   backlogBytes: Count,
   resync: z.nullable(ResyncProgress),
+  /** A resync of this copy did not end: it is a mix of older and newer files. */
+  halfWritten: z.optional(z.boolean()),
   /** As primary: changes made without the peer, and bytes they wrote. */
   alone: z.optional(z.object({ changes: Count, bytes: Count })),
   trees: z.array(Sentence).check(z.maxLength(64)),

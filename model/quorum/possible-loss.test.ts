@@ -45,6 +45,7 @@ describe("what a forced primary may lose", () => {
   test.each<[string, Partial<LossFacts>]>([
     ["it never reported", { own: null }],
     ["there is no record", { record: null }],
+    ["its resync did not end", { own: { ...own, isHalfWritten: true } }],
     ["its state was lost", { own: { ...own, epoch: 0 } }],
     ["its copy is of another history", { own: { ...own, historyId: "old" } }],
     ["nobody noted when it left", { record: { inSync: ["a"], historyId: "h", leftAtMs: null } }],
@@ -62,6 +63,8 @@ describe("what a forced primary may lose", () => {
   test("by its own word: since its promise, or it cannot tell", () => {
     const promised = { ...own, outdatedSinceMs: AT_MS };
     expect(lossByOwnWord("b", promised)).toMatchObject({ kind: "since", sinceMs: AT_MS });
+    const mixed = lossByOwnWord("b", { ...promised, isHalfWritten: true });
+    expect(mixed.text).toContain("is half-written");
     expect(lossByOwnWord("b", own)).toMatchObject({ kind: "unknown" });
     expect(lossByOwnWord("b", { ...own, outdated: false }).text).toContain("it cannot tell");
   });

@@ -39,6 +39,8 @@ export type LossFacts = {
     readonly historyId: string | null;
     readonly outdated: boolean;
     readonly isUnclean: boolean;
+    /** A resync of it did not end: older and newer files, and parts of files, side by side. */
+    readonly isHalfWritten?: boolean;
     /** When it promised that it is out of the set. */
     readonly outdatedSinceMs: UnixMs | null;
   } | null;
@@ -56,6 +58,7 @@ const unknown = (text: string): PossibleLoss => ({ ...NOTHING, kind: "unknown", 
 
 export function possibleLoss({ node, record, own, alone }: LossFacts): PossibleLoss {
   if (own === null) return unknown(`${node} has never reported: what it lacks, nobody can tell.`);
+  if (own.isHalfWritten === true) return halfWritten(node);
   if (record === null) return unknown(`No record says what was acknowledged: nobody can tell.`);
   if (own.epoch === 0) {
     return unknown(`${node} knows of no primary, its state is new or lost: nobody can tell.`);
@@ -82,6 +85,12 @@ export function possibleLoss({ node, record, own, alone }: LossFacts): PossibleL
   }
   return since(node, Math.min(...notes), alone);
 }
+
+const halfWritten = (node: NodeId): PossibleLoss =>
+  unknown(
+    `The copy on ${node} is half-written, as its resync did not end: it is a mix of older and newer ` +
+      "files, and what is lost by it, nobody can tell.",
+  );
 
 function since(node: NodeId, sinceMs: UnixMs, alone: LossFacts["alone"]): PossibleLoss {
   const what = `${node} may lack what was acknowledged after ${utcText(sinceMs)}`;
@@ -128,6 +137,7 @@ export function leaversAfter(
  * last heard of it proves nothing, as the other node may have gone on without it since.
  */
 export function lossByOwnWord(node: NodeId, own: NonNullable<LossFacts["own"]>): PossibleLoss {
+  if (own.isHalfWritten === true) return halfWritten(node);
   if (own.outdatedSinceMs !== null) return since(node, own.outdatedSinceMs, []);
   if (own.outdated || own.epoch === 0) {
     return unknown(`${node} may lack acknowledged writes; since when, it has not noted.`);

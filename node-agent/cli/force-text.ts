@@ -31,6 +31,7 @@ export function localForceConsequence(status: LocalStatus, moduleId: string): re
           historyId: quorum.copyHistoryId ?? null,
           outdated: quorum.outdated,
           isUnclean: quorum.unclean ?? false,
+          isHalfWritten: found?.replication?.halfWritten ?? false,
           outdatedSinceMs: quorum.outdatedSinceMs ?? null,
         };
   return [

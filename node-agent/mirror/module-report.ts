@@ -16,6 +16,8 @@ export type ReportInputs = {
   readonly metrics: EngineMetrics | null;
   readonly resync: ResyncProgress | null;
   readonly isAttached: boolean;
+  /** See replication/incomplete-marker.ts. */
+  readonly isHalfWritten: boolean;
   readonly leaseRemainingMs: number | null;
   readonly grantVoters: readonly string[];
 };
@@ -94,6 +96,7 @@ function replicationFacts(inputs: ReportInputs): ReplicationFacts {
     attached: inputs.isAttached,
     lagMs: Math.max(0, Math.round(metrics?.oldestUnacknowledgedMs ?? 0)),
     backlogBytes: 0,
+    halfWritten: inputs.isHalfWritten,
     ...(metrics === null || inputs.module.disk.primary !== inputs.nodeId
       ? {}
       : { alone: { changes: metrics.changesAlone, bytes: metrics.bytesAlone } }),
