@@ -103,11 +103,11 @@ describe("a module's configuration", () => {
   });
 
   test("whose <heart> contradicts the cluster's timers is refused with its place and both names", async () => {
-    const xml = USER_CONFIG.replace("<heart>", '<heart pulse="900ms" timeout="2s">');
+    const xml = USER_CONFIG.replace("<heart>", '<heart timeout="400ms">');
     const refused = await upload(await archive(xml));
     expect(refused.status).toBe(422);
     expect(refused.text).toContain("conf/userconfig.xml:4:5: error: with the timer profile");
-    const both = "heartbeatMs 900 and detectAfterMs 2000 contradict each other: one lost heartbeat";
+    const both = "heartbeatMs 200 and detectAfterMs 400 contradict each other: one lost heartbeat";
     expect(refused.text).toContain(both);
     expect((await pull(node1, "?waitMs=0")).modules[0]?.version).toBe(2);
   });

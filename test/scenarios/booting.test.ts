@@ -75,6 +75,18 @@ describe("both boot", () => {
   });
 });
 
+test("the last primary lost what it remembered: the other one takes over", () => {
+  const w = new World();
+  w.startInSync();
+  w.runFor(1000);
+  w.a.crash();
+  w.a.disk = null;
+  w.a.boot(false);
+  w.a.command({ kind: "start", dataFrom: null });
+  w.runUntil("b leads", () => w.b.canAnswer(), 30_000);
+  w.runUntil("in sync", () => w.isInSync());
+});
+
 describe("an OS that died", () => {
   test.each(["a", "b"] as const)(
     "both lost power and only %s returns: it starts, as a last resort",

@@ -247,6 +247,17 @@ describe("both nodes agree about it", () => {
     expect(isOn(w.a)).toBe(false);
   });
 
+  test("ended on one by a wrong clock at its boot, it ends on the other one too", () => {
+    const w = world(HOUR_MS);
+    w.b.crashOs();
+    w.b.unixAheadMs -= 2 * HOUR_MS;
+    w.b.boot();
+    expect(isOn(w.b)).toBe(false);
+    w.runUntil("over on a", () => !isOn(w.a), 2000);
+    w.runFor(5000);
+    expect(w.a.reports.join("\n")).toContain("maintenance is over: b says so");
+  });
+
   test("told by its peer and then by the person: it is one, by this node's own clock", () => {
     const w = new World();
     w.startInSync();

@@ -90,6 +90,13 @@ describe("lastprim", () => {
     // And that is the end of it: the role does not wander to and fro.
     w.runFor(120_000);
     expect(w.record?.primary).toBe("a");
+    // The other one never lost a role, so none is given back to it when it was away.
+    w.b.crashOs();
+    w.runUntil("alone", () => w.a.data.acksAlone);
+    w.b.boot();
+    w.runUntil("in sync", () => w.isInSync());
+    w.runFor(60_000);
+    expect(w.record?.primary).toBe("a");
   });
 
   test("a person moves the role: it does not come back by itself", () => {
