@@ -1,8 +1,20 @@
 import { describe, expect, test } from "vitest";
+import { becomeCandidate } from "#model/quorum/node/promote.ts";
 import { PEER_STATE_BYTES_MAX } from "#model/quorum/peer-state.ts";
 import { World } from "#model/quorum/testing/world.ts";
 
 /** Orders of events that once were, or nearly were, a hole. */
+
+test("patience that ran out while waiting is not there anew for the candidate", () => {
+  const w = new World();
+  w.startInSync();
+  const { state } = w.b;
+  if (state === null) throw new Error("not started");
+  const sinceMs = w.nowMs - 20_000;
+  const waiting = { ...state, role: { kind: "waiting", sinceMs, retryAtMs: 0 } as const };
+  const purpose = { kind: "promote", release: null, isLastResort: false } as const;
+  expect(becomeCandidate(waiting, purpose, w.nowMs).role).toMatchObject({ sinceMs });
+});
 
 describe("narrow paths", () => {
   test("a standing vote that answers an older ask is not taken", () => {

@@ -60,6 +60,7 @@ describe("a node's name", () => {
     w.runUntil("in sync", () => w.record?.epoch === 2 && w.isInSync());
     w.a.crashOs();
     w.runUntil("alone", () => w.b.data.acksAlone);
+    w.runFor(5000);
     w.a.boot();
     w.runUntil("a leads", () => w.a.canAnswer(), 120_000);
   });
@@ -93,6 +94,7 @@ describe("lastprim", () => {
     // The other one never lost a role, so none is given back to it when it was away.
     w.b.crashOs();
     w.runUntil("alone", () => w.a.data.acksAlone);
+    w.runFor(5000);
     w.b.boot();
     w.runUntil("in sync", () => w.isInSync());
     w.runFor(60_000);
