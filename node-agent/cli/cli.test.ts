@@ -324,10 +324,12 @@ describe("--local", () => {
   let agent: Server;
   let directory: string;
   const asked: string[] = [];
+  const bodies: unknown[] = [];
   beforeEach(async () => {
     directory = mkdtempSync(join(tmpdir(), "mirrorfarm-agent-"));
     agent = createServer((incoming, response) => {
       asked.push(`${incoming.method} ${incoming.url}`);
+      incoming.on("data", (bytes) => bodies.push(JSON.parse(String(bytes))));
       const status = { clusterId: "prod", nodeId: "node1", report: report("PRIM") };
       const refused = { id: "c1", outcome: "refused", text: "node1 is not in the in-sync set" };
       response.end(JSON.stringify(incoming.method === "GET" ? status : refused));
@@ -346,5 +348,13 @@ describe("--local", () => {
     const refused = await cli([...local, ...forced, "--confirm", "shop"]);
     expect(refused).toMatchObject({ status: 4, out: "node1 is not in the in-sync set" });
     expect(asked.at(-1)).toBe("POST /v1/modules/shop/commands");
+    expect(bodies.at(-1)).not.toHaveProperty("withoutWitness");
+    await cli([...local, ...forced, "--confirm", "shop", "--without-witness"]);
+    expect(bodies.at(-1)).toMatchObject({ kind: "force-primary", withoutWitness: true });
+    const said = await cli([...local, "module", "force-primary", "shop", "--to", "node1"]);
+    expect(said).toMatchObject({ status: 2 });
+    expect(said.err).toContain("whether another node went on without it, it cannot tell");
+    await cli([...local, "module", "maintenance", "on", "shop", "--for", "30m"]);
+    expect(bodies.at(-1)).toMatchObject({ kind: "maintenance-on", forMs: 1_800_000 });
   });
 });

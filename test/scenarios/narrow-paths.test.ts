@@ -138,6 +138,10 @@ describe("found by random histories", () => {
 test("what a node publishes fits a heartbeat, also with a pair decision in it", () => {
   const w = new World();
   w.startInSync();
+  for (const node of w.nodes) {
+    const asked = { id: `op_${"0".repeat(24)}`, forMs: 7_200_000, nowUnixMs: node.unixMs };
+    node.command({ kind: "maintenanceOn", ...asked, by: "person:".padEnd(80, "x"), reason: "" });
+  }
   w.cutWitness();
   w.a.command({ kind: "switchover" });
   let longest = 0;
