@@ -1,6 +1,8 @@
+import { randomUUID } from "node:crypto";
 import type { CommandRequest, CommandResult, NodeCommand } from "#model/contract/commands.ts";
 import type { ModuleEntry, NodeConfiguration } from "#model/contract/configuration.ts";
 import { EVENTS_PER_REPORT_MAX, type NodeReport } from "#model/contract/report.ts";
+import type { TimerProfile } from "#model/quorum/timers.ts";
 import type { ModuleId, NodeId } from "#model/shared/ids.ts";
 import type { ConfigurationStore } from "./configuration/configuration-store.ts";
 import type { InstalledModule, ModuleStore } from "./configuration/module-store.ts";
@@ -59,6 +61,7 @@ export class Agent {
   readonly #slots = new Map<ModuleId, number>();
   /** Modules whose new version waits for them to stop. */
   readonly #awaitsStop = new Set<ModuleId>();
+  readonly #toldProblems = new Map<ModuleId, string>();
   #applyTimer: NodeJS.Timeout | null = null;
   #configuration: NodeConfiguration | null = null;
   #peering: Peering | null = null;
@@ -115,12 +118,22 @@ export class Agent {
     request: CommandRequest,
     actor: string,
   ): Promise<Omit<CommandResult, "id">> {
-    const { seenEpoch, kind, node, dataFrom } = request;
+    const { seenEpoch, kind, node, dataFrom, forMs, reason, withoutWitness } = request;
     const command: NodeCommand = {
-      ...{ id: actor, operationId: actor, moduleId, kind, actor, remainingMs: LOCAL_MS_MAX },
+      ...{
+        id: actor,
+        operationId: `local-${randomUUID()}`,
+        moduleId,
+        kind,
+        actor,
+        remainingMs: LOCAL_MS_MAX,
+      },
       ...(node === undefined ? {} : { node }),
       ...(dataFrom === undefined ? {} : { dataFrom }),
       ...(seenEpoch === undefined ? {} : { epoch: seenEpoch }),
+      ...(forMs === undefined ? {} : { forMs }),
+      ...(reason === undefined ? {} : { reason }),
+      ...(withoutWitness === undefined ? {} : { withoutWitness }),
     };
     return await runCommand(command, this.#mirrors.get(moduleId) ?? null);
   }
@@ -229,7 +242,7 @@ export class Agent {
       this.#awaitStop(entry, running);
       return true;
     }
-    const installed = await this.#install(entry);
+    const installed = await this.#install(entry, configuration.cluster.timers);
     if (installed === null) return false;
     if (running !== undefined) {
       // Somebody may have started it while the archive was on its way.
@@ -259,7 +272,7 @@ export class Agent {
     return slot;
   }
 
-  async #install(entry: ModuleEntry): Promise<InstalledModule | null> {
+  async #install(entry: ModuleEntry, timers: TimerProfile): Promise<InstalledModule | null> {
     const { modules, client } = this.#parts;
     for (const found of await modules.list()) {
       if (found.ok && found.value.moduleId === entry.id && found.value.sha256 === entry.sha256) {
@@ -268,10 +281,16 @@ export class Agent {
     }
     const archive = await client.archive(entry.id, entry.sha256);
     const done = archive.ok
-      ? await modules.install(entry, archive.value)
+      ? await modules.install(entry, archive.value, timers)
       : ({ ok: false, error: describeFailure(archive.error) } as const);
-    if (done.ok) return done.value;
+    if (done.ok) {
+      this.#toldProblems.delete(entry.id);
+      return done.value;
+    }
     const text = `cannot be installed: ${done.error}`;
+    // It is tried again and again, as what is in the way may pass; told once.
+    if (this.#toldProblems.get(entry.id) === text) return null;
+    this.#toldProblems.set(entry.id, text);
     this.#tell(entry.id, { kind: "configurationChanged", severity: "C", text });
     return null;
   }

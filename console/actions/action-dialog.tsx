@@ -13,6 +13,7 @@ import { useState } from "react";
 import type { ModuleView } from "#model/contract/snapshot.ts";
 import { type ApiProblem, describeProblem } from "../api/client.ts";
 import { type ActionAsk, type ActionPlan, commandLine } from "./action-plan.ts";
+import { DURATIONS } from "./maintenance-plan.ts";
 
 export interface ActionDialogProps {
   readonly ask: ActionAsk;
@@ -20,24 +21,28 @@ export interface ActionDialogProps {
   readonly module: ModuleView;
   readonly isSending: boolean;
   readonly problem: ApiProblem | null;
-  readonly onSend: (dataFrom: string | null) => void;
+  readonly onSend: (dataFrom: string | null, forMs: number | null) => void;
   readonly onClose: () => void;
 }
 
 /** What the choice means that both directories are empty. */
 const EMPTY = "";
 
+const DEFAULT_DURATION = "3600000";
+
 /** One dialog for every action; how much it asks is the plan's. */
 export function ActionDialog(props: ActionDialogProps) {
   const { ask, plan, module, isSending, problem, onSend, onClose } = props;
   const [typed, setTyped] = useState("");
   const [choice, setChoice] = useState<string | null>(null);
+  const [duration, setDuration] = useState<string>(DEFAULT_DURATION);
   const dataFrom = choice === EMPTY ? null : choice;
+  const forMs = plan.level === "duration" ? Number(duration) : null;
   const isAnswered =
     (plan.level !== "typed" || typed === ask.moduleId) &&
     (plan.level !== "choice" || choice !== null);
   const send = () => {
-    if (isAnswered && plan.blocked === null && !isSending) onSend(dataFrom);
+    if (isAnswered && plan.blocked === null && !isSending) onSend(dataFrom, forMs);
   };
   return (
     <Modal
@@ -100,6 +105,15 @@ export function ActionDialog(props: ActionDialogProps) {
             />
           </FormField>
         )}
+        {plan.level === "duration" && (
+          <FormField label="How long?">
+            <RadioGroup
+              value={duration}
+              onChange={({ detail }) => setDuration(detail.value)}
+              items={DURATIONS.map(({ ms, text }) => ({ value: `${ms}`, label: text }))}
+            />
+          </FormField>
+        )}
         {plan.level === "typed" && (
           <FormField label={`Type ${ask.moduleId} to go on`}>
             <Input
@@ -122,8 +136,8 @@ export function ActionDialog(props: ActionDialogProps) {
         )}
         <CopyToClipboard
           variant="inline"
-          textToCopy={commandLine(ask, dataFrom)}
-          textToDisplay={<Box variant="code">{commandLine(ask, dataFrom)}</Box>}
+          textToCopy={commandLine(ask, dataFrom, forMs)}
+          textToDisplay={<Box variant="code">{commandLine(ask, dataFrom, forMs)}</Box>}
           copyButtonAriaLabel="Copy as command"
           copySuccessText="Copied"
           copyErrorText="The browser did not allow it"

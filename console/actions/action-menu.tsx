@@ -19,7 +19,6 @@ export function ActionMenu({ module }: { readonly module: ModuleView }) {
     const ask = { moduleId: module.id, kind, node };
     const plan = planAction(ask, {
       module,
-      events: state?.events ?? [],
       operations: state?.operations ?? [],
       nowMs,
     });
@@ -35,6 +34,8 @@ export function ActionMenu({ module }: { readonly module: ModuleView }) {
     item("Stop…", "stop", null),
     item("Restart…", "restart", null),
     item("Switch over…", "switchover", null),
+    item("Maintenance…", "maintenance-on", null),
+    item("End maintenance…", "maintenance-off", null),
     ...nodes.map((node) => ({
       text: `Only on ${node}`,
       items: [
@@ -67,4 +68,7 @@ export function ActionMenu({ module }: { readonly module: ModuleView }) {
   );
 }
 
-const KINDS = ["start", "stop", "restart", "switchover", "force-primary"] as const;
+const KINDS = [
+  ...(["start", "stop", "restart", "switchover", "force-primary"] as const),
+  ...(["maintenance-on", "maintenance-off"] as const),
+] as const;

@@ -3,12 +3,12 @@
  * the same as a command line. Pure; the control plane alone decides, and it judges again.
  */
 import type { CommandKind, CommandRequest, Operation } from "#model/contract/commands.ts";
-import type { EventRecord } from "#model/contract/events.ts";
 import type { ModuleOnNode, ModuleView } from "#model/contract/snapshot.ts";
 import { isRunning } from "#model/states/lifecycle.ts";
 import { isFirstStart } from "../view/attention.ts";
-import { ageText, clockText, durationText } from "../view/format.ts";
+import { ageText, bytesText, durationText } from "../view/format.ts";
 import { holderOf } from "../view/node-look.ts";
+import { DURATIONS, planMaintenance, planMaintenanceEnd } from "./maintenance-plan.ts";
 
 /** What was clicked. */
 export interface ActionAsk {
@@ -19,8 +19,8 @@ export interface ActionAsk {
 export interface ActionPlan {
   readonly title: string;
   readonly button: string;
-  /** How much is asked before it is sent. `choice`: whose data is the good one. */
-  readonly level: "none" | "choice" | "simple" | "consequences" | "typed";
+  /** How much is asked before it is sent. `choice`: whose data is the good one. `duration`: how long. */
+  readonly level: "none" | "choice" | "duration" | "simple" | "consequences" | "typed";
   readonly sentences: readonly string[];
   readonly checks: readonly { readonly text: string; readonly isMet: boolean }[];
   /** What may be lost, in numbers where they are known. */
@@ -31,7 +31,6 @@ export interface ActionPlan {
 /** What the plan is made from. */
 export interface PlanFacts {
   readonly module: ModuleView;
-  readonly events: readonly EventRecord[];
   readonly operations: readonly Operation[];
   readonly nowMs: number;
 }
@@ -42,6 +41,8 @@ const VERB = {
   restart: "Restart",
   switchover: "Switch over",
   "force-primary": "Force primary",
+  "maintenance-on": "Begin maintenance",
+  "maintenance-off": "End maintenance",
 } as const;
 
 /** The plan of one action on the module as it is now. */
@@ -68,6 +69,8 @@ export function planAction(ask: ActionAsk, facts: PlanFacts): ActionPlan {
 
 function titleOf({ kind, node, moduleId }: ActionAsk): string {
   if (kind === "force-primary") return `Force ${node} primary of ${moduleId}`;
+  if (kind === "maintenance-on" || kind === "maintenance-off")
+    return `${VERB[kind]} of ${moduleId}`;
   const where = node === null ? "" : kind === "switchover" ? ` to ${node}` : ` on ${node}`;
   return `${VERB[kind]} ${moduleId}${where}`;
 }
@@ -80,6 +83,8 @@ const PLANS: Readonly<Record<ActionAsk["kind"], Planner>> = {
   restart: planRestart,
   switchover: planSwitchover,
   "force-primary": planForce,
+  "maintenance-on": (_, { module }) => planMaintenance(module),
+  "maintenance-off": (_, { module }) => planMaintenanceEnd(module),
 };
 
 /** The nodes an action is for: the named one, or all. */
@@ -120,7 +125,9 @@ function planStop(ask: ActionAsk, { module }: PlanFacts): Partial<ActionPlan> {
       blocked,
       level: "consequences",
       sentences: [
-        `${holder.nodeId} serves now. Stopping it makes the other node take over, if it may.`,
+        module.maintenance === null
+          ? `${holder.nodeId} serves now. Stopping it makes the other node take over, if it may.`
+          : `${holder.nodeId} serves now. In maintenance nobody takes over: switch over first.`,
         "Clients are cut off and connect again.",
       ],
       checks: peerChecks(module, holder),
@@ -210,7 +217,6 @@ function planForce(ask: ActionAsk, facts: PlanFacts): Partial<ActionPlan> {
   const node = ask.node ?? "";
   const holder = holderOf(module);
   const others = module.nodes.filter(({ nodeId }) => nodeId !== node);
-  const inSync = module.witness?.inSync ?? [];
   const seen = others.map(({ nodeId, receivedAtMs, report }) => {
     const when =
       receivedAtMs === null
@@ -222,32 +228,21 @@ function planForce(ask: ActionAsk, facts: PlanFacts): Partial<ActionPlan> {
     level: "typed",
     blocked: holder === null ? null : `${holder.nodeId} serves: switch over instead.`,
     sentences: [`This makes ${node} primary whatever its data is.`, ...seen],
-    loss: inSync.includes(node)
-      ? [`${node} is in the in-sync set {${inSync.join(", ")}}: it lacks nothing acknowledged.`]
-      : lossOf(node, inSync, facts),
+    loss: lossOf(node, facts),
   };
 }
 
-function lossOf(
-  node: string,
-  inSync: readonly string[],
-  { module, events, nowMs }: PlanFacts,
-): readonly string[] {
-  const left = events.findLast(
-    (event) =>
-      event.kind === "inSyncChanged" &&
-      event.moduleId === module.id &&
-      !String(event.data?.["inSync"] ?? "")
-        .split(",")
-        .includes(node),
-  );
-  const what = `The in-sync set is {${inSync.join(", ")}}: ${node} may lack acknowledged writes.`;
-  if (left === undefined) return [what, "How many is not known."];
-  const sinceMs = Math.max(0, nowMs - left.atMs);
-  return [
-    what,
-    `${node} left it at ${clockText(left.atMs)}: up to ${durationText(sinceMs)} of writes may be lost.`,
-  ];
+/** The control plane's own sentence; only how long ago that was is reckoned here. */
+function lossOf(node: string, { module, nowMs }: PlanFacts): readonly string[] {
+  const loss = module.nodes.find(({ nodeId }) => nodeId === node)?.possibleLoss ?? null;
+  if (loss === null) return [`What ${node} lacks, nobody can tell.`];
+  if (loss.sinceMs === null) return [loss.text];
+  const lastingMs = Math.max(0, nowMs - loss.sinceMs);
+  const amount =
+    loss.bytes === null
+      ? ""
+      : ` At least ${loss.changes} changes, ${bytesText(loss.bytes)}, came after.`;
+  return [loss.text, `Up to ${durationText(lastingMs)} of writes may be lost.${amount}`];
 }
 
 /** What is sent. */
@@ -255,7 +250,10 @@ export function requestOf(
   { kind, node, moduleId }: ActionAsk,
   seenEpoch: number | null,
   dataFrom: string | null,
+  forMs: number | null = null,
 ): CommandRequest {
+  if (kind === "maintenance-off") return { kind };
+  if (kind === "maintenance-on") return { kind, ...(forMs === null ? {} : { forMs }) };
   return {
     kind,
     ...(node === null ? {} : { node }),
@@ -266,7 +264,16 @@ export function requestOf(
 }
 
 /** The same as a command line. */
-export function commandLine({ kind, node, moduleId }: ActionAsk, dataFrom: string | null): string {
+export function commandLine(
+  { kind, node, moduleId }: ActionAsk,
+  dataFrom: string | null,
+  forMs: number | null = null,
+): string {
+  if (kind === "maintenance-off") return `mirrorfarm module maintenance off ${moduleId}`;
+  if (kind === "maintenance-on") {
+    const option = DURATIONS.find(({ ms }) => ms === forMs)?.option ?? "TIME";
+    return `mirrorfarm module maintenance on ${moduleId} --for ${option}`;
+  }
   const verb = kind === "switchover" ? "switch" : kind;
   const nodeOption = kind === "switchover" || kind === "force-primary" ? "--to" : "--node";
   return [

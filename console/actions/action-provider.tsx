@@ -86,11 +86,13 @@ export function ActionProvider({ children }: { readonly children: ReactNode }) {
           isSending={isSending}
           problem={problem}
           onClose={close}
-          onSend={(dataFrom) => {
+          onSend={(dataFrom, forMs) => {
             const { ask, seenEpoch } = asked;
-            void send(ask.moduleId, requestOf(ask, seenEpoch, dataFrom)).then((isAccepted) => {
-              if (isAccepted) setAsked(null);
-            });
+            void send(ask.moduleId, requestOf(ask, seenEpoch, dataFrom, forMs)).then(
+              (isAccepted) => {
+                if (isAccepted) setAsked(null);
+              },
+            );
           }}
         />
       )}

@@ -15,7 +15,7 @@ const ask = (kind: ActionAsk["kind"], node: string | null = null): ActionAsk => 
   node,
 });
 const plan = (scenario: Scenario, asked: ActionAsk) =>
-  planAction(asked, { module: moduleOf(scenario), events: [], operations: [], nowMs: NOW_MS });
+  planAction(asked, { module: moduleOf(scenario), operations: [], nowMs: NOW_MS });
 
 describe("what is asked before it is done", () => {
   test.each([
@@ -36,6 +36,10 @@ describe("what is asked before it is done", () => {
     ["down", ask("switchover"), "simple", "No node serves: there is nothing to switch from."],
     ["down", ask("force-primary", "node2"), "typed", null],
     ["normal", ask("force-primary", "node2"), "typed", "node1 serves: switch over instead."],
+    ["normal", ask("maintenance-on"), "duration", null],
+    ["maintenance", ask("maintenance-on"), "duration", null],
+    ["normal", ask("maintenance-off"), "simple", "It is not in maintenance."],
+    ["maintenance", ask("maintenance-off"), "simple", null],
   ] as const)("%s, %o: %s, %s", (scenario, asked, level, blocked) => {
     expect(plan(scenario, asked)).toMatchObject({ level, blocked });
   });
@@ -48,30 +52,38 @@ describe("what is asked before it is done", () => {
     ]);
   });
 
-  test("a forced primary says what may be lost, in time where that is known", () => {
-    const asked = ask("force-primary", "node2");
-    expect(plan("down", asked).loss).toContain("How many is not known.");
-    const left = {
-      ...snapshotOf("normal").events[0],
-      kind: "inSyncChanged",
-      atMs: NOW_MS - 180_000,
-      data: { inSync: "node1" },
-    };
-    const known = planAction(asked, {
-      module: moduleOf("down"),
-      events: [left],
-      operations: [],
-      nowMs: NOW_MS,
-    } as never);
-    expect(known.loss.join(" ")).toContain("up to 3 min of writes may be lost");
+  test("a forced primary says what may be lost, in numbers where they are known", () => {
+    const known = plan("down", ask("force-primary", "node2"));
+    const loss = known.loss.join(" ");
+    expect(loss).toContain("node2 may lack what was acknowledged after 2026-11-23 11:57:00 UTC");
+    expect(loss).toContain("Up to 3 min of writes may be lost.");
+    expect(loss).toContain("At least 214 changes, 3.0 MiB, came after.");
     expect(known.sentences.join(" ")).toContain("node1 last reported 42 s ago as PRIM");
     // Who is in the set lacks nothing, and is not frightened.
     expect(plan("down", ask("force-primary", "node1")).loss.join(" ")).toContain("lacks nothing");
+    expect(plan("first-start", ask("force-primary", "node1")).loss.join(" ")).toContain(
+      "nobody can tell",
+    );
+  });
+
+  test("a maintenance is sent with its time, and says what it means", () => {
+    const asked = ask("maintenance-on");
+    expect(plan("maintenance", asked).sentences.join(" ")).toContain("this replaces that");
+    const stopped = plan("maintenance", ask("stop", "node1")).sentences.join(" ");
+    expect(stopped).toContain("In maintenance nobody takes over: switch over first.");
+    expect(requestOf(asked, 41, null, 7_200_000)).toEqual({
+      kind: "maintenance-on",
+      forMs: 7_200_000,
+    });
+    expect(commandLine(asked, null, 7_200_000)).toBe(
+      "mirrorfarm module maintenance on shop --for 2h",
+    );
+    expect(requestOf(ask("maintenance-off"), 41, null)).toEqual({ kind: "maintenance-off" });
   });
 
   test("what is under way already is not asked for twice; anything else still can be", () => {
     const running = { state: "running", kind: "switchover", moduleId: "shop", node: "node2" };
-    const facts = { module: moduleOf("normal"), events: [], operations: [running], nowMs: NOW_MS };
+    const facts = { module: moduleOf("normal"), operations: [running], nowMs: NOW_MS };
     const blocked = (asked: ActionAsk) => planAction(asked, facts as never).blocked;
     expect(blocked(ask("switchover"))).toBe("This is under way already.");
     expect(blocked(ask("stop"))).toBe(null);
@@ -93,6 +105,7 @@ describe("what is asked before it is done", () => {
     [ask("stop", "node2"), null, "mirrorfarm module stop shop --node node2"],
     [ask("switchover", "node2"), null, "mirrorfarm module switch shop --to node2"],
     [ask("force-primary", "node2"), null, "mirrorfarm module force-primary shop --to node2"],
+    [ask("maintenance-off"), null, "mirrorfarm module maintenance off shop"],
   ] as const)("%o is also a command", (asked, dataFrom, line) => {
     expect(commandLine(asked, dataFrom)).toBe(line);
   });

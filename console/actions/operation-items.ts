@@ -20,6 +20,8 @@ const DOING = {
   switchover: "Switching over",
   "force-primary": "Forcing",
   "full-resync": "Resynchronising",
+  "maintenance-on": "Beginning maintenance of",
+  "maintenance-off": "Ending maintenance of",
 } as const;
 const DONE = {
   start: "Started",
@@ -28,6 +30,8 @@ const DONE = {
   switchover: "Switched over",
   "force-primary": "Forced",
   "full-resync": "Resynchronised",
+  "maintenance-on": "Began maintenance of",
+  "maintenance-off": "Ended maintenance of",
 } as const;
 
 const isPersons = (kind: Operation["kind"]): kind is keyof typeof DOING => kind in DOING;

@@ -4,13 +4,14 @@
  * page is tested with the words that the control plane would send.
  */
 import type { EventRecord } from "#model/contract/events.ts";
-import type { ModuleReport, ResyncProgress } from "#model/contract/report.ts";
+import type { MaintenanceFacts, ModuleReport, ResyncProgress } from "#model/contract/report.ts";
 import type {
   ClusterSnapshot,
   ModuleOnNode,
   ModuleView,
   NodeView,
 } from "#model/contract/snapshot.ts";
+import { possibleLoss } from "#model/quorum/possible-loss.ts";
 import { moduleHealth } from "#model/states/module-health.ts";
 
 export const SCENARIOS = [
@@ -22,6 +23,7 @@ export const SCENARIOS = [
   "failing-over",
   "down",
   "stopped",
+  "maintenance",
   "hostile",
 ] as const;
 export type Scenario = (typeof SCENARIOS)[number];
@@ -52,6 +54,9 @@ interface Condition {
   readonly isWanted?: boolean;
   readonly isTakeoverUnderWay?: boolean;
   readonly hasFailedOver?: boolean;
+  /** When the witness recorded a set without the second node. */
+  readonly leftAtMs?: number;
+  readonly maintenance?: MaintenanceFacts;
 }
 
 const RESYNC: ResyncProgress = {
@@ -118,6 +123,15 @@ const CONDITIONS: Readonly<Record<Exclude<Scenario, "empty">, Condition>> = {
     inSync: ["node1"],
     epoch: 41,
     primary: "node1",
+    leftAtMs: NOW_MS - 180_000,
+  },
+  maintenance: {
+    first: { state: "PRIM", attached: true },
+    second: { state: "SECOND", attached: true },
+    inSync: ["node1", "node2"],
+    epoch: 41,
+    primary: "node1",
+    maintenance: { untilMs: NOW_MS + 4_800_000, by: "person:ann", reason: "new memory" },
   },
   stopped: {
     first: { state: "STOP", readiness: "NotReady" },
@@ -174,6 +188,8 @@ function reportOf(side: Side, condition: Condition, isFirst: boolean): ModuleRep
   };
 }
 
+const COPY_AS_RECORDED = { outdated: false, isUnclean: false, outdatedSinceMs: null };
+
 function onNode(nodeId: string, side: Side, condition: Condition): ModuleOnNode {
   const silent = side.silent ?? false;
   return {
@@ -181,6 +197,18 @@ function onNode(nodeId: string, side: Side, condition: Condition): ModuleOnNode 
     report: reportOf(side, condition, nodeId === "node1"),
     receivedAtMs: NOW_MS - (silent ? 42_000 : 400),
     silent,
+    possibleLoss: possibleLoss({
+      node: nodeId,
+      record: {
+        inSync: condition.inSync,
+        historyId: "h",
+        leftAtMs: nodeId === "node2" ? (condition.leftAtMs ?? null) : null,
+      },
+      own: { epoch: condition.epoch, historyId: "h", ...COPY_AS_RECORDED },
+      alone: [{ nodeId: "node1", changes: 214, bytes: 3_145_728, asOfMs: NOW_MS - 42_000 }].filter(
+        () => nodeId === "node2" && condition.leftAtMs !== undefined,
+      ),
+    }),
   };
 }
 
@@ -238,6 +266,7 @@ function moduleOf(condition: Condition, nowText: string): ModuleView {
       sinceMs: NOW_MS - 42_000,
     },
     nodes,
+    maintenance: condition.maintenance ?? null,
     lastFailover:
       condition.hasFailedOver === true
         ? {

@@ -1,10 +1,10 @@
 /** The small marks that every page shares: never colour alone, always a shape and a word. */
 import Box from "@cloudscape-design/components/box";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
-import type { Health, ModuleOnNode } from "#model/contract/snapshot.ts";
+import type { Health, ModuleOnNode, ModuleView } from "#model/contract/snapshot.ts";
 import { HEALTH_LOOKS } from "#model/states/module-health.ts";
 import type { Tone } from "#model/states/node-state.ts";
-import { ageText, lastingText, momentText } from "../view/format.ts";
+import { ageText, durationText, lastingText, momentText } from "../view/format.ts";
 import { INDICATOR_OF_TONE, lookOf } from "../view/node-look.ts";
 import { useCluster } from "./cluster-context.tsx";
 
@@ -20,6 +20,21 @@ export function HealthBadge({
   const { tone } = HEALTH_LOOKS[health];
   const type = health === "Failing over" ? "loading" : INDICATOR_OF_TONE[tone];
   return <StatusIndicator type={type}>{health}</StatusIndicator>;
+}
+
+/** A person works on the machines: until when nothing is done by itself. Nothing when not. */
+export function MaintenanceBadge({ module }: { readonly module: Pick<ModuleView, "maintenance"> }) {
+  const { nowMs } = useCluster();
+  const { maintenance } = module;
+  if (maintenance === null || maintenance.untilMs <= nowMs) return null;
+  const { untilMs, by } = maintenance;
+  return (
+    <span title={`Until ${momentText(untilMs)}, by ${by}: no automatic action`}>
+      <StatusIndicator type="info">
+        Maintenance, {durationText(untilMs - nowMs)} left
+      </StatusIndicator>
+    </span>
+  );
 }
 
 const COLOR_OF_TONE = {

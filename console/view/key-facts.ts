@@ -1,7 +1,7 @@
 /** The facts of a module that its page begins with. Pure. */
 import type { ModuleView } from "#model/contract/snapshot.ts";
 import type { Tone } from "#model/states/node-state.ts";
-import { durationText, listText } from "./format.ts";
+import { durationText, listText, momentText } from "./format.ts";
 import { holderOf } from "./node-look.ts";
 
 export interface KeyFact {
@@ -27,11 +27,20 @@ export function keyFacts(module: ModuleView): readonly KeyFact[] {
       : []),
     { label: "Address", ...addressFact(module) },
     ...(isMirror ? [{ label: "Replication", ...replicationFact(module) }] : []),
+    ...maintenanceFact(module),
     {
       label: "Configuration",
       text: `version ${configuration.version}${versionsBehind(module)}`,
     },
   ];
+}
+
+function maintenanceFact({ maintenance }: ModuleView): readonly KeyFact[] {
+  if (maintenance === null) return [];
+  const { untilMs, by, reason } = maintenance;
+  const why = reason === "" || reason === "-" ? "" : `: ${reason}`;
+  const text = `until ${momentText(untilMs)}, by ${by}${why}`;
+  return [{ label: "Maintenance", text, tone: "info" }];
 }
 
 type Fact = Omit<KeyFact, "label">;

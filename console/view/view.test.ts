@@ -44,6 +44,7 @@ describe("what a module's page begins with", () => {
     ["normal", { Grant: "node1, by the word of node2", Address: "10.0.0.50 on node1, confirmed" }],
     ["recovering", { Replication: "resynchronising", "In-sync set": "node1" }],
     ["down", { "Active on": "no node", Grant: "nobody holds one" }],
+    ["maintenance", { Maintenance: expect.stringContaining("by person:ann: new memory") }],
     [
       "first-start",
       { Epoch: "0", "In-sync set": "nobody yet", Address: "10.0.0.50: nobody leads" },

@@ -53,7 +53,13 @@ export const clusterRoutes = (parts: ApiParts): readonly Route[] => [
     body: jsonBody(ClusterRequest),
     answer: json(ClusterView),
     async handle({ params, body, caller }) {
-      const changed = await putCluster(parts.cp, params.c, body, actorOf(caller));
+      const changed = await putCluster(
+        parts.cp,
+        params.c,
+        body,
+        actorOf(caller),
+        parts.judgeModule,
+      );
       if (!changed.ok) return changed;
       const { version, settings } = changed.value;
       await parts.reconciler.sweep(params.c);

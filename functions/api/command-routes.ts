@@ -3,10 +3,13 @@ import type * as z from "zod/mini";
 import { CommandRequest, Operation, ROLE_OF_COMMAND } from "#model/contract/commands.ts";
 import { Id } from "#model/contract/common.ts";
 import { type ApiFailure, failure } from "#model/contract/errors.ts";
+import type { PossibleLoss } from "#model/quorum/possible-loss.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
+import { lossOf } from "../clusters/loss-view.ts";
 import { askedHash, createOperation, operationId } from "../clusters/operations.ts";
-import { planCommand } from "../clusters/plan-command.ts";
+import { planCommand, type Seen } from "../clusters/plan-command.ts";
 import { EVERYWHERE } from "../clusters/records.ts";
+import { isSilent } from "../clusters/reports.ts";
 import { type ApiParts, findModule, IdParams, ModuleParams } from "./api-parts.ts";
 import {
   actorOf,
@@ -84,10 +87,16 @@ async function command(
   // A repeat is answered before it is judged again: the module may have moved on since.
   const known = await cp.operations.read(clusterId, id);
   const record = await parts.arbiter.record(clusterId, moduleId);
-  const plan = planCommand(found.value.module, record, request);
+  const plan = planCommand(
+    found.value.module,
+    record,
+    request,
+    await seenNow(parts, clusterId, moduleId),
+  );
   if (known === null && !plan.ok) return plan;
   const phases = plan.ok ? plan.value.phases : [];
-  const { kind, node, dataFrom } = request;
+  const { kind, node, dataFrom, forMs, reason } = request;
+  const loss = plan.ok ? plan.value.loss : undefined;
   const target = plan.ok ? (plan.value.node ?? node) : node;
   const made = await createOperation(cp, clusterId, id, asked, {
     moduleId,
@@ -97,6 +106,9 @@ async function command(
     ...(target === undefined ? {} : { node: target }),
     ...(dataFrom === undefined ? {} : { dataFrom }),
     ...(record === null ? {} : { epoch: record.epoch }),
+    ...(forMs === undefined ? {} : { forMs }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(loss === undefined ? {} : { loss: loss.text }),
   });
   if (!made.ok || known !== null) return made;
   if (kind === "start" || (kind === "stop" && node === undefined)) {
@@ -108,13 +120,46 @@ async function command(
     kind: "commandAsked",
     severity: "U",
     moduleId,
-    text: `${kind} ${moduleId}${on}${request.reason === undefined ? "" : `: ${request.reason}`}`.slice(
-      0,
-      900,
-    ),
+    text: askedText(`${kind} ${moduleId}${on}`, request, loss),
     actor,
-    data: { operation: id, command: kind, node: target ?? null },
+    data: { operation: id, command: kind, node: target ?? null, ...lossData(loss) },
     dedupeKey: `asked/${id}`,
   });
   return made;
 }
+
+/** What the control plane knows of the nodes at this moment. */
+async function seenNow(
+  { cp, arbiter }: ApiParts,
+  clusterId: string,
+  moduleId: string,
+): Promise<Seen> {
+  const listed = await cp.reports.list(clusterId);
+  const reports = new Map(listed.map(({ id, value }) => [id, value]));
+  const row = await arbiter.record(clusterId, moduleId);
+  const nowMs = cp.clock.nowMs();
+  return {
+    isSilent: (nodeId) => isSilent(reports.get(nodeId)?.receivedAtMs ?? 0, nowMs),
+    lossOf: (nodeId) => lossOf(moduleId, nodeId, row, reports),
+  };
+}
+
+/** What was asked, why, and what it may cost: the log must tell it years later. */
+function askedText(what: string, request: CommandRequest, loss: PossibleLoss | undefined): string {
+  const { reason, forMs } = request;
+  const lasting = forMs === undefined ? "" : ` for ${Math.round(forMs / 1000)} s`;
+  const why = reason === undefined ? "" : `: ${reason.slice(0, 400)}`;
+  return `${what}${lasting}${loss === undefined ? "" : `. ${loss.text}`}${why}`.slice(0, 900);
+}
+
+/** The same in numbers; null = nobody can tell. */
+const lossData = (loss: PossibleLoss | undefined) =>
+  loss === undefined
+    ? {}
+    : {
+        loss: loss.kind,
+        lossSinceMs: loss.sinceMs,
+        lossChanges: loss.changes,
+        lossBytes: loss.bytes,
+        lossAsOfMs: loss.asOfMs,
+      };

@@ -4,10 +4,10 @@
  * not stored, and an answer that promises something leaves only when its record is durable.
  */
 import { createPublicKey, verify } from "node:crypto";
-import type * as z from "zod/mini";
 import { type ApiFailure, failure } from "#model/contract/errors.ts";
-import { WitnessRecordSchema } from "#model/contract/votes.ts";
+import { type WitnessRow, WitnessRowSchema } from "#model/contract/votes.ts";
 import { pairTermsText, releaseText } from "#model/quorum/pair.ts";
+import { leaversAfter } from "#model/quorum/possible-loss.ts";
 import type { WitnessRecord } from "#model/quorum/record.ts";
 import type { QuorumTimers } from "#model/quorum/timers.ts";
 import type {
@@ -28,7 +28,7 @@ const VOTE_ATTEMPTS_MAX = 50;
 export interface Arbiter {
   /** Answers a node's vote. A failure means that nothing was promised to anyone. */
   vote(place: VotePlace, request: VoteRequest): Promise<Result<VoteAnswer, ApiFailure>>;
-  record(clusterId: string, moduleId: string): Promise<WitnessRecord | null>;
+  record(clusterId: string, moduleId: string): Promise<WitnessRow | null>;
   /** Forgets a module that was removed, so that a new one of the same name starts afresh. */
   forget(clusterId: string, moduleId: string): Promise<void>;
 }
@@ -58,8 +58,7 @@ export interface ArbiterParts {
 
 /** The arbiter over a store. It keeps nothing in memory, so any number may run at once. */
 export function openArbiter(parts: ArbiterParts): Arbiter {
-  const schema: z.ZodMiniType<WitnessRecord> = WitnessRecordSchema;
-  const witness = new Collection(parts.records, "witness", schema);
+  const witness = new Collection(parts.records, "witness", WitnessRowSchema);
   return {
     async vote(place, request) {
       if (request.nodeId !== place.nodeId || request.moduleId !== place.moduleId) {
@@ -95,7 +94,7 @@ interface Stepped {
 
 async function step(
   parts: ArbiterParts,
-  witness: Collection<WitnessRecord>,
+  witness: Collection<WitnessRow>,
   place: VotePlace,
   request: VoteRequest,
 ): Promise<Result<Stepped, ApiFailure>> {
@@ -107,14 +106,29 @@ async function step(
   for (let attempt = 1; attempt <= VOTE_ATTEMPTS_MAX; attempt += 1) {
     const read = await witness.read(place.clusterId, place.moduleId);
     const was = read?.value ?? null;
-    const decision = parts.decide(was, request, parts.clock.nowMs(), settings);
+    const nowMs = parts.clock.nowMs();
+    const decision = parts.decide(was, request, nowMs, settings);
     if (decision.record === was || decision.record === null) return ok({ was, decision });
     const seen = read?.version ?? 0;
-    const isStored = await witness.write(place.clusterId, place.moduleId, seen, decision.record);
+    const row = withLeavers(was, decision.record, request, nowMs);
+    const isStored = await witness.write(place.clusterId, place.moduleId, seen, row);
     if (isStored) return ok({ was, decision });
     // Someone else moved the record, so this decision is stale: decide again from a fresh read.
   }
   return err(failure("contended", "too many votes at once", "send the same request again"));
+}
+
+/** When a node left the set decides nothing; a person who forces a primary wants to know it. */
+function withLeavers(
+  was: WitnessRow | null,
+  now: WitnessRecord,
+  request: VoteRequest,
+  nowMs: number,
+): WitnessRow {
+  const shown = request.pairDecision?.terms.epoch ?? 0;
+  const isAdopted = shown > (was?.epoch ?? 0) && shown <= now.epoch;
+  const leavers = leaversAfter(was?.leavers ?? [], was, now, isAdopted, nowMs);
+  return { ...now, leavers };
 }
 
 /** What the record now says is told and acted on; a crash here loses nothing: the sweep finds it. */

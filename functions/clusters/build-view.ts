@@ -6,9 +6,13 @@
 import type { Operation } from "#model/contract/commands.ts";
 import type { ModuleEntry } from "#model/contract/configuration.ts";
 import type { FailoverSummary } from "#model/contract/failover.ts";
+import type { MaintenanceFacts } from "#model/contract/report.ts";
 import type { AddressView, Change, ModuleOnNode, ModuleView } from "#model/contract/snapshot.ts";
-import type { WitnessRecord } from "#model/quorum/record.ts";
+import type { WitnessRow } from "#model/contract/votes.ts";
+import { utcText } from "#model/shared/utc-text.ts";
 import { moduleHealth, type NodeInModule } from "#model/states/module-health.ts";
+import { lossOf } from "./loss-view.ts";
+import { maintenanceOf } from "./maintenance-view.ts";
 import type { ClusterRecord, NodeRecord, ReportRecord } from "./records.ts";
 import { isSilent } from "./reports.ts";
 
@@ -17,7 +21,7 @@ export interface ViewSource {
   readonly cluster: ClusterRecord;
   readonly nodes: ReadonlyMap<string, NodeRecord>;
   readonly reports: ReadonlyMap<string, ReportRecord>;
-  readonly witness: ReadonlyMap<string, WitnessRecord>;
+  readonly witness: ReadonlyMap<string, WitnessRow>;
   readonly addresses: ReadonlyMap<string, AddressView>;
   readonly wanted: ReadonlyMap<string, boolean>;
   readonly operations: readonly Operation[];
@@ -71,7 +75,8 @@ function modulePart(
   source: ViewSource,
   configuration: ModuleEntry,
 ): Omit<ModuleView, "revision" | "part"> {
-  const nodes = configuration.nodes.map((nodeId) => onNode(source, configuration.id, nodeId));
+  const nodes = configuration.nodes.map((nodeId) => onNode(source, configuration, nodeId));
+  const maintenance = maintenanceOf(configuration.id, source.reports, source.nowMs);
   const witness = source.witness.get(configuration.id) ?? null;
   const { health, why } = moduleHealth({
     kind: configuration.mode,
@@ -85,7 +90,7 @@ function modulePart(
     id: configuration.id,
     configuration,
     health,
-    why,
+    why: maintenance === null ? why : `${why} ${maintenanceText(maintenance)}`,
     sinceMs: Math.max(configuration.uploadedAtMs, ...since),
     witness:
       witness === null
@@ -99,6 +104,7 @@ function modulePart(
     address: source.addresses.get(configuration.id) ?? NO_ADDRESS,
     nodes,
     lastFailover: source.lastFailovers.get(configuration.id) ?? null,
+    maintenance,
   };
 }
 
@@ -112,7 +118,14 @@ const NO_ADDRESS: AddressView = {
   sinceMs: 0,
 };
 
-function onNode(source: ViewSource, moduleId: string, nodeId: string): ModuleOnNode {
+const maintenanceText = ({ untilMs, by }: MaintenanceFacts): string =>
+  `In maintenance until ${utcText(untilMs)}, by ${by}: no automatic action.`;
+
+function onNode(
+  source: ViewSource,
+  { id: moduleId, mode }: ModuleEntry,
+  nodeId: string,
+): ModuleOnNode {
   const record = source.reports.get(nodeId);
   const report = record?.report.modules.find((module) => module.moduleId === moduleId) ?? null;
   return {
@@ -120,6 +133,10 @@ function onNode(source: ViewSource, moduleId: string, nodeId: string): ModuleOnN
     report,
     receivedAtMs: record?.receivedAtMs ?? null,
     silent: record === undefined || isSilent(record.receivedAtMs, source.nowMs),
+    possibleLoss:
+      mode === "mirror"
+        ? lossOf(moduleId, nodeId, source.witness.get(moduleId) ?? null, source.reports)
+        : null,
   };
 }
 
@@ -147,10 +164,7 @@ function isWanted(source: ViewSource, moduleId: string, nodes: readonly ModuleOn
 }
 
 /** The record names a primary that does not yet say that it leads under that epoch. */
-function isTakeoverUnderWay(
-  witness: WitnessRecord | null,
-  nodes: readonly ModuleOnNode[],
-): boolean {
+function isTakeoverUnderWay(witness: WitnessRow | null, nodes: readonly ModuleOnNode[]): boolean {
   if (witness === null || witness.primary === null) return false;
   const chosen = nodes.find((node) => node.nodeId === witness.primary);
   if (chosen === undefined || chosen.silent || chosen.report === null) return false;

@@ -102,6 +102,29 @@ describe("a module's configuration", () => {
     expect((await upload(await archive(), "?nodes=node1,node1")).status).toBe(400);
   });
 
+  test("whose <heart> contradicts the cluster's timers is refused with its place and both names", async () => {
+    const xml = USER_CONFIG.replace("<heart>", '<heart timeout="400ms">');
+    const refused = await upload(await archive(xml));
+    expect(refused.status).toBe(422);
+    expect(refused.text).toContain("conf/userconfig.xml:4:5: error: with the timer profile");
+    const both = "heartbeatMs 200 and detectAfterMs 400 contradict each other: one lost heartbeat";
+    expect(refused.text).toContain(both);
+    expect((await pull(node1, "?waitMs=0")).modules[0]?.version).toBe(2);
+  });
+
+  test("is looked at again when the cluster is to have another timer profile", async () => {
+    const cluster = (timers: string) => server.admin("PUT", "/v1/clusters/prod", { timers });
+    const quick = USER_CONFIG.replace("<heart>", '<heart timeout="1s">');
+    expect((await upload(await archive(quick))).status).toBe(200);
+    const refused = await cluster("tolerant");
+    expect(refused.status).toBe(409);
+    expect(refused.text).toContain("module shop: conf/userconfig.xml:4:5");
+    expect(refused.text).toContain("heartbeatMs 1000 and detectAfterMs 1000");
+    expect((await pull(node1, "?waitMs=0")).cluster.timers).toBe("default");
+    expect((await cluster("fast")).status).toBe(200);
+    expect((await cluster("default")).status).toBe(200);
+  });
+
   test("is nobody else's: a node without a part in it does not get it", async () => {
     const stranger = await TestNode.enrolled(server, "node3");
     const answer = await stranger.call("GET", "/v1/nodes/self/modules/shop/archive");
@@ -117,6 +140,18 @@ describe("a module's configuration", () => {
       pairDecision: null,
     };
     expect((await stranger.call("POST", "/v1/modules/shop/votes", vote)).status).toBe(403);
+  });
+
+  test("of a mirror over three nodes is refused with what is possible instead", async () => {
+    const three = await upload(await archive(), "?nodes=node1,node2,node3&dryRun=true");
+    expect(three.status).toBe(400);
+    expect(three.json).toMatchObject({
+      message: expect.stringContaining(
+        "a mirror keeps its data on two nodes, and shop would have 3",
+      ),
+      remedy: expect.stringContaining("choose two of them: --nodes node1,node2"),
+    });
+    expect((await upload(await archive(), "?nodes=node1,node2&dryRun=true")).status).toBe(200);
   });
 });
 

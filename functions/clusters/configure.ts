@@ -13,6 +13,7 @@ import type {
 import { type ApiFailure, failure } from "#model/contract/errors.ts";
 import type { ModuleConfig } from "#model/module/config.ts";
 import { conflictsWith, type NamedModule } from "#model/module/fit.ts";
+import type { TimerProfile } from "#model/quorum/timers.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { type ClusterRecord, EVERYWHERE } from "./records.ts";
@@ -25,7 +26,11 @@ interface JudgedModule {
   readonly config: ModuleConfig;
 }
 /** Reads a .safe file as an agent would; every problem as `file:line:column: text`. */
-export type JudgeModule = (bytes: Uint8Array) => Promise<Result<JudgedModule, readonly string[]>>;
+export type JudgeModule = (
+  bytes: Uint8Array,
+  /** The profile that `<heart>` must go together with; undefined: of no cluster in particular. */
+  timers?: TimerProfile,
+) => Promise<Result<JudgedModule, readonly string[]>>;
 
 const stale = (what: string): ApiFailure =>
   failure("stale", `${what} has changed since you looked`, "look again and repeat");
@@ -36,7 +41,10 @@ export async function putCluster(
   clusterId: string,
   request: ClusterRequest,
   actor: string,
+  judge: JudgeModule | null = null,
 ): Promise<Result<ClusterRecord, ApiFailure>> {
+  const misfit = judge === null ? null : await misfitOfTimers(cp, judge, clusterId, request);
+  if (misfit !== null) return err(misfit);
   const changed = await changeCluster(cp, clusterId, (was) => {
     const { seenVersion, networks, nodes, timers, addressDriver } = request;
     if (seenVersion !== undefined && seenVersion !== (was?.version ?? 0)) {
@@ -70,6 +78,25 @@ export async function putCluster(
     });
   }
   return changed;
+}
+
+/** A module whose `<heart>` contradicts the profile that the cluster shall have from now on. */
+async function misfitOfTimers(
+  cp: ControlPlane,
+  judge: JudgeModule,
+  clusterId: string,
+  { timers }: ClusterRequest,
+): Promise<ApiFailure | null> {
+  const was = (await cp.clusters.read(EVERYWHERE, clusterId))?.value;
+  if (timers === undefined || was === undefined || was.settings.timers === timers) return null;
+  for (const { id, sha256 } of was.modules) {
+    const archive = await cp.blobs.get(sha256);
+    const judged = archive === null ? null : await judge(archive, timers);
+    if (judged === null || judged.ok) continue;
+    const text = `module ${id}: ${judged.error[0] ?? "unreadable"}`.slice(0, 900);
+    return failure("conflict", text, "give the module another <heart>, or keep the profile");
+  }
+  return null;
 }
 
 function problemOf(settings: ClusterSettings, modules: readonly ModuleEntry[]): ApiFailure | null {
@@ -128,7 +155,8 @@ export async function putModule(
   upload: Upload,
 ): Promise<Result<ModuleUploadAnswer, ApiFailure>> {
   const { moduleId, bytes, seenVersion, dryRun, actor } = upload;
-  const judged = await judge(bytes);
+  const cluster = await cp.clusters.read(EVERYWHERE, clusterId);
+  const judged = await judge(bytes, cluster?.value.settings.timers);
   if (!judged.ok) {
     const [first = "unreadable"] = judged.error;
     const details = judged.error.slice(0, 60);
@@ -146,7 +174,7 @@ export async function putModule(
     if (seenVersion !== null && seenVersion !== (before?.version ?? 0)) return err(stale(moduleId));
     const all = was.settings.nodes.map((node) => node.id);
     const nodes = [...(upload.nodes ?? before?.nodes ?? all)].sort();
-    const problem = nodesProblem(mode, nodes, all);
+    const problem = nodesProblem(moduleId, mode, nodes, all);
     if (problem !== null) return err(problem);
     if (before === undefined && was.modules.length >= MODULES_MAX) {
       return err(failure("tooMany", `a cluster holds ${MODULES_MAX} modules at most`));
@@ -205,6 +233,7 @@ async function conflictOf(
 }
 
 function nodesProblem(
+  moduleId: string,
   mode: ModuleEntry["mode"],
   nodes: readonly string[],
   all: readonly string[],
@@ -218,6 +247,16 @@ function nodesProblem(
     (mode === "farm" && nodes.length >= 2) ||
     (mode === "light" && nodes.length >= 1);
   if (isRight) return null;
+  if (mode === "mirror" && nodes.length > 2) {
+    const text =
+      `a mirror keeps its data on two nodes, and ${moduleId} would have ${nodes.length}: ` +
+      `${nodes.join(", ")}; three copies are not possible yet`;
+    const pair = nodes.slice(0, 2).join(",");
+    const remedy =
+      `choose two of them: --nodes ${pair} (API: ?nodes=${pair}); ` +
+      "the other ones can run other modules";
+    return failure("badRequest", text, remedy);
+  }
   const text = `a ${mode} module needs ${wanted[mode]}, not ${nodes.length}`;
   return failure("badRequest", text, "name them with ?nodes=node1,node2");
 }

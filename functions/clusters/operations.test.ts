@@ -109,6 +109,27 @@ describe("an operation", () => {
     expect(next?.remainingMs).toBe(STEP_START_MS);
   });
 
+  test("about a maintenance is done when one node was told: that one tells the other", async () => {
+    const { cp, clock } = open();
+    const plan: Plan = { ...STOP, kind: "maintenance-on", phases: [["node1", "node2"]] };
+    await createOperation(cp, "prod", "op_1", "a", plan);
+    await takeResult(cp, "prod", "node1", done("op_1.0.0"));
+    clock.now += STEP_START_MS;
+    await sweepOperations(cp, "prod");
+    expect(await state(cp)).toBe("done");
+    const text = (await cp.operations.read("prod", "op_1"))?.value.operation.text;
+    expect(text).toContain("node2 did not answer: the other node tells it");
+  });
+
+  test("about a maintenance that nobody was told of fails", async () => {
+    const { cp, clock } = open();
+    const plan: Plan = { ...STOP, kind: "maintenance-on", phases: [["node1", "node2"]] };
+    await createOperation(cp, "prod", "op_1", "a", plan);
+    clock.now += STEP_START_MS;
+    await sweepOperations(cp, "prod");
+    expect(await state(cp)).toBe("failed");
+  });
+
   test("that runs for ever fails at its deadline", async () => {
     const { cp, clock } = open();
     await stop(cp);

@@ -35,6 +35,9 @@ export interface Plan {
   readonly node?: string;
   readonly dataFrom?: string;
   readonly epoch?: number;
+  readonly forMs?: number;
+  readonly reason?: string;
+  readonly loss?: string;
   /** Nodes per phase. */
   readonly phases: readonly (readonly string[])[];
 }
@@ -130,7 +133,7 @@ export async function pendingCommands(
 }
 
 function asCommand(operation: Operation, step: OperationStep, nowMs: number): NodeCommand {
-  const { node, dataFrom, epoch } = operation;
+  const { node, dataFrom, epoch, forMs, reason } = operation;
   return {
     id: step.id,
     operationId: operation.id,
@@ -141,6 +144,8 @@ function asCommand(operation: Operation, step: OperationStep, nowMs: number): No
     ...(node === undefined ? {} : { node }),
     ...(dataFrom === undefined ? {} : { dataFrom }),
     ...(epoch === undefined ? {} : { epoch }),
+    ...(forMs === undefined ? {} : { forMs }),
+    ...(reason === undefined ? {} : { reason }),
   };
 }
 
@@ -183,14 +188,20 @@ function applyResult(was: Operation, result: CommandResult, nowMs: number): Oper
 
 /** Ends an operation whose steps are over, and restarts the clock of a phase that begins. */
 function settle(operation: Operation, nowMs: number, was: Operation): Operation {
-  const bad = operation.steps.find((step) => ["failed", "refused", "expired"].includes(step.state));
+  const missed = operation.steps.filter((step) => isToldByPeer(operation, step));
+  const bad = operation.steps.find(
+    (step) => ["failed", "refused", "expired"].includes(step.state) && !missed.includes(step),
+  );
   const finished = { finishedAtMs: nowMs } as const;
   const name = `${operation.kind} ${operation.moduleId}`;
   if (bad !== undefined) {
     return { ...operation, ...finished, state: "failed", text: `${name} failed: ${bad.text}` };
   }
-  if (operation.steps.every((step) => step.state === "done")) {
-    const last = operation.steps.at(-1)?.text ?? "";
+  if (operation.steps.every((step) => step.state === "done" || missed.includes(step))) {
+    const done = operation.steps.findLast((step) => step.state === "done")?.text ?? "";
+    const last = [done, ...missed.map((step) => `${step.text}: the other node tells it`)].join(
+      "; ",
+    );
     return { ...operation, ...finished, state: "done", text: `${name}: done. ${last}`.trim() };
   }
   if (nowMs >= operation.deadlineMs) {
@@ -205,6 +216,12 @@ function settle(operation: Operation, nowMs: number, was: Operation): Operation 
     : operation.steps;
   return { ...operation, steps, text: `${name}: waiting for ${names}` };
 }
+
+/** A node that could not be asked about a maintenance hears of it from the other one. */
+const isToldByPeer = ({ kind, steps }: Operation, { state }: OperationStep): boolean =>
+  (kind === "maintenance-on" || kind === "maintenance-off") &&
+  state === "expired" &&
+  steps.some((one) => one.state === "done");
 
 /** Takes a node's result; false when there is nothing (any more) that it belongs to. */
 export async function takeResult(

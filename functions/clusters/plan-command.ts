@@ -6,6 +6,7 @@
 import type { CommandRequest } from "#model/contract/commands.ts";
 import type { ModuleEntry } from "#model/contract/configuration.ts";
 import { type ApiFailure, failure } from "#model/contract/errors.ts";
+import type { PossibleLoss } from "#model/quorum/possible-loss.ts";
 import type { WitnessRecord } from "#model/quorum/record.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 
@@ -14,13 +15,24 @@ export interface CommandPlan {
   readonly phases: readonly (readonly string[])[];
   /** The node that shall lead, where the kind has one and the person left it open. */
   readonly node?: string;
+  /** What it may lose, where it can lose anything. */
+  readonly loss?: PossibleLoss;
 }
+
+/** What is known of the nodes now: for better words, and to ask nobody who cannot answer. */
+export interface Seen {
+  isSilent(nodeId: string): boolean;
+  /** What forcing that node may lose. */
+  lossOf(nodeId: string): PossibleLoss | null;
+}
+const NOTHING_SEEN: Seen = { isSilent: () => false, lossOf: () => null };
 
 /** The plan, from the module's configuration and the witness's record. */
 export function planCommand(
   module: ModuleEntry,
   record: WitnessRecord | null,
   request: CommandRequest,
+  seen: Seen = NOTHING_SEEN,
 ): Result<CommandPlan, ApiFailure> {
   const { kind, node, dataFrom, seenEpoch } = request;
   const epoch = record?.epoch ?? 0;
@@ -44,16 +56,42 @@ export function planCommand(
     return err(failure("refused", `${kind} is for mirror modules; ${module.id} is ${module.mode}`));
   }
   if (kind === "switchover") return switchover(module, primary, node);
+  if (kind === "maintenance-on" || kind === "maintenance-off") {
+    return maintenance(module, request, seen);
+  }
+  if (request.withoutWitness === true) {
+    const text = "the control plane is here: a force without it is for when it is away";
+    return err(failure("badRequest", text, "leave withoutWitness out"));
+  }
+  const loss = kind === "force-primary" ? seen.lossOf(node ?? dataFrom ?? "") : null;
   if (request.confirm !== module.id) {
     const remedy = `repeat with the module's name as confirmation: ${module.id}`;
-    return err(failure("refused", `${kind} can lose data and needs to be confirmed`, remedy));
+    const said = loss === null ? "" : `: ${loss.text}`;
+    const text = `${kind} can lose data and needs to be confirmed${said}`;
+    return err(failure("refused", text.slice(0, 900), remedy));
   }
   const chosen = node ?? dataFrom;
   if (chosen === undefined) return err(failure("badRequest", `${kind} needs a node`));
   if (kind === "full-resync" && chosen === primary) {
     return err(failure("refused", `${chosen} leads: its copy is the source, never the target`));
   }
-  return ok({ phases: [[chosen]], node: chosen });
+  return ok({ phases: [[chosen]], node: chosen, ...(loss === null ? {} : { loss }) });
+}
+
+/** Every node that can hear it; one that cannot is told by the other when it is back. */
+function maintenance(
+  module: ModuleEntry,
+  { kind, node, forMs }: CommandRequest,
+  seen: Seen,
+): Result<CommandPlan, ApiFailure> {
+  if (node !== undefined) {
+    return err(failure("badRequest", `${kind} is for the whole module`, "name no node"));
+  }
+  if (kind === "maintenance-on" && forMs === undefined) {
+    return err(failure("badRequest", "say for how long it shall last", "forMs, at most a week"));
+  }
+  const heard = module.nodes.filter((one) => !seen.isSilent(one));
+  return ok({ phases: [heard.length === 0 ? module.nodes : heard] });
 }
 
 /** Secondaries first: then stopping everywhere never looks like a loss of the primary. */

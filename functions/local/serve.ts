@@ -167,8 +167,11 @@ const findNodeKey = (cp: ControlPlane) => async (clusterId: string, nodeId: stri
 /** Judges a .safe file exactly as an agent will, short of what only a node can know. */
 const moduleJudge =
   (allowLoopback: boolean): JudgeModule =>
-  async (bytes) => {
-    const loaded = await loadModule(bytes, { allowLoopback });
+  async (bytes, timers) => {
+    const loaded = await loadModule(bytes, {
+      allowLoopback,
+      ...(timers === undefined ? {} : { timers }),
+    });
     if (loaded.ok) {
       const { config, warnings } = loaded.value;
       return ok({ mode: config.mode, warnings: warnings.map(formatProblem), config });

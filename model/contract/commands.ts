@@ -4,6 +4,7 @@
  * Nodes fetch their steps by long poll, dedupe them by id, and report how they went.
  */
 import * as z from "zod/mini";
+import { MAINTENANCE_MS_MAX } from "../quorum/maintenance.ts";
 import { Count, Epoch, Id, ModuleName, NodeName, Sentence, UnixMs } from "./common.ts";
 
 export const CommandKind = z.enum([
@@ -13,6 +14,8 @@ export const CommandKind = z.enum([
   "switchover",
   "force-primary",
   "full-resync",
+  "maintenance-on",
+  "maintenance-off",
 ]);
 export type CommandKind = z.infer<typeof CommandKind>;
 
@@ -27,7 +30,12 @@ export const ROLE_OF_COMMAND: Readonly<Record<CommandKind, "operator" | "admin">
   switchover: "operator",
   "force-primary": "admin",
   "full-resync": "admin",
+  "maintenance-on": "operator",
+  "maintenance-off": "operator",
 };
+
+/** At least a second, at most a week: it always ends by itself. */
+const MaintenanceMs = z.int().check(z.minimum(1000), z.maximum(MAINTENANCE_MS_MAX));
 
 /** Body of `POST …/commands`; the header `idempotency-key` is required. */
 export const CommandRequest = z.object({
@@ -41,12 +49,19 @@ export const CommandRequest = z.object({
   /** The module's name, typed by a person, for what can lose data. */
   confirm: z.optional(ModuleName),
   reason: z.optional(Sentence),
+  /** `maintenance-on`: how long. */
+  forMs: z.optional(MaintenanceMs),
+  /**
+   * `force-primary` on a node itself, the control plane being away: the person answers for the
+   * other node being off. The control plane refuses it, as it is there.
+   */
+  withoutWitness: z.optional(z.boolean()),
 });
 export type CommandRequest = z.infer<typeof CommandRequest>;
 
 /** What a node may be told to do; the two address kinds come from the reconciler, not from people. */
 export const NodeCommandKind = z.enum([
-  ...(["start", "stop", "restart", "switchover", "force-primary", "full-resync"] as const),
+  ...CommandKind.options,
   "announce-address",
   "withdraw-address",
 ]);
@@ -62,6 +77,9 @@ export const NodeCommand = z.object({
   dataFrom: z.optional(NodeName),
   /** The epoch it was decided under; a node that knows a newer one refuses. */
   epoch: z.optional(Epoch),
+  forMs: z.optional(MaintenanceMs),
+  reason: z.optional(Sentence),
+  withoutWitness: z.optional(z.boolean()),
   /** Do not begin later than this after receipt: a stale command must never surprise anyone. */
   remainingMs: Count,
   /** `person:ann` or `control-plane`. */
@@ -116,6 +134,10 @@ export const Operation = z.object({
   node: z.optional(NodeName),
   dataFrom: z.optional(NodeName),
   epoch: z.optional(Epoch),
+  forMs: z.optional(MaintenanceMs),
+  reason: z.optional(Sentence),
+  /** What may be lost by it, as it was known when it was asked for. */
+  loss: z.optional(Sentence),
   createdAtMs: UnixMs,
   deadlineMs: UnixMs,
   finishedAtMs: z.nullable(UnixMs),

@@ -50,6 +50,8 @@ export const EVENT_KINDS = {
   resourceChanged: "resourceChanged",
   /** What a checker or a rule made the node do [action, resource, rule]. */
   actionTaken: "actionTaken",
+  /** What a checker or a rule would have made the node do, were it not in maintenance [action]. */
+  actionHeldBack: "actionHeldBack",
   resyncStarted: "resyncStarted",
   resyncProgressed: "resyncProgressed",
   resyncFinished: "resyncFinished",

@@ -37,6 +37,12 @@ export const QuorumFacts = z.object({
   fenced: z.boolean(),
   /** Set by a person's force: equal epochs with different ids hold divergent data. */
   historyId: z.optional(z.nullable(Id)),
+  /** The history that its files belong to; null = none of this module's. */
+  copyHistoryId: z.optional(z.nullable(Id)),
+  /** This OS died without an orderly stop: what only its memory held is gone. */
+  unclean: z.optional(z.boolean()),
+  /** When this node promised that its copy is out of the set, by its own clock. */
+  outdatedSinceMs: z.optional(z.nullable(UnixMs)),
 });
 export type QuorumFacts = z.infer<typeof QuorumFacts>;
 
@@ -54,6 +60,10 @@ export const ReplicationFacts = z.object({
   lagMs: Count,
   backlogBytes: Count,
   resync: z.nullable(ResyncProgress),
+  /** A resync of this copy did not end: it is a mix of older and newer files. */
+  halfWritten: z.optional(z.boolean()),
+  /** As primary: changes made without the peer, and bytes they wrote. */
+  alone: z.optional(z.object({ changes: Count, bytes: Count })),
   trees: z.array(Sentence).check(z.maxLength(64)),
 });
 export type ReplicationFacts = z.infer<typeof ReplicationFacts>;
@@ -77,6 +87,14 @@ export const ResourceFacts = z.object({
 });
 export type ResourceFacts = z.infer<typeof ResourceFacts>;
 
+/** A person works on the machines: nothing is done by itself until then, by this node's clock. */
+export const MaintenanceFacts = z.object({
+  untilMs: UnixMs,
+  by: z.string().check(z.maxLength(100)),
+  reason: Sentence,
+});
+export type MaintenanceFacts = z.infer<typeof MaintenanceFacts>;
+
 export const ModuleReport = z.object({
   moduleId: ModuleName,
   mode: z.enum(["mirror", "farm", "light"]),
@@ -91,6 +109,7 @@ export const ModuleReport = z.object({
   resources: z.array(ResourceFacts).check(z.maxLength(200)),
   /** Configuration version that runs (or is installed and stopped); 0 before the first. */
   configurationVersion: Count,
+  maintenance: z.optional(z.nullable(MaintenanceFacts)),
   warnings: z.optional(z.array(Sentence).check(z.maxLength(20))),
 });
 export type ModuleReport = z.infer<typeof ModuleReport>;

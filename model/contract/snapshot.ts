@@ -25,7 +25,7 @@ import {
 import { ClusterSettings, ModuleEntry } from "./configuration.ts";
 import { EventRecord } from "./events.ts";
 import { FailoverSummary } from "./failover.ts";
-import { HeartbeatLink, ModuleReport } from "./report.ts";
+import { HeartbeatLink, MaintenanceFacts, ModuleReport } from "./report.ts";
 
 export const Health = z.enum(HEALTHS);
 export type Health = z.infer<typeof Health>;
@@ -51,6 +51,18 @@ export const AddressView = z.object({
 });
 export type AddressView = z.infer<typeof AddressView>;
 
+/** What making this node primary by force may lose; never an estimate. */
+export const PossibleLoss = z.object({
+  kind: z.enum(["none", "since", "unknown"]),
+  /** It may lack what was acknowledged after this. */
+  sinceMs: z.nullable(UnixMs),
+  /** What another node had changed alone since then, as of its report at `asOfMs`. */
+  changes: z.nullable(Count),
+  bytes: z.nullable(Count),
+  asOfMs: z.nullable(UnixMs),
+  text: Sentence,
+});
+
 /** A module on one node: its last report and how old that is. */
 export const ModuleOnNode = z.object({
   nodeId: NodeName,
@@ -59,6 +71,8 @@ export const ModuleOnNode = z.object({
   receivedAtMs: z.nullable(UnixMs),
   /** True when reports have stopped: the last known state is shown, but never as current. */
   silent: z.boolean(),
+  /** Mirrors only. */
+  possibleLoss: z.nullable(PossibleLoss),
 });
 export type ModuleOnNode = z.infer<typeof ModuleOnNode>;
 
@@ -75,6 +89,8 @@ export const ModuleView = z.object({
   address: AddressView,
   nodes: z.array(ModuleOnNode).check(z.maxLength(NODES_MAX)),
   lastFailover: z.nullable(FailoverSummary),
+  /** Until when nothing is done by itself, on the control plane's clock; null: not in maintenance. */
+  maintenance: z.nullable(MaintenanceFacts),
 });
 export type ModuleView = z.infer<typeof ModuleView>;
 

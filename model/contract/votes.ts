@@ -7,6 +7,7 @@
 import * as z from "zod/mini";
 import type { DiskReport } from "../quorum/disk.ts";
 import type { PairDecision, Release } from "../quorum/pair.ts";
+import type { Leavers } from "../quorum/possible-loss.ts";
 import type { WitnessRecord } from "../quorum/record.ts";
 import type { VoteAnswer, VoteRequest } from "../quorum/votes.ts";
 import { Count, Epoch, Id, InSync, ModuleName, NodeName, Sentence, UnixMs } from "./common.ts";
@@ -87,8 +88,7 @@ export const VoteRequestSchema: z.ZodMiniType<VoteRequest> = z.discriminatedUnio
   }),
 ]);
 
-/** Also the row in the store. */
-export const WitnessRecordSchema: z.ZodMiniType<WitnessRecord> = z.object({
+const witnessRecord = {
   moduleId: ModuleName,
   storeId: Id,
   version: Count,
@@ -100,6 +100,14 @@ export const WitnessRecordSchema: z.ZodMiniType<WitnessRecord> = z.object({
   requests: z.array(z.object({ nodeId: NodeName, id: Id })).check(z.maxLength(32)),
   isRecovering: z.boolean(),
   reports: z.array(z.object({ nodeId: NodeName, disk: DiskReportSchema })).check(z.maxLength(32)),
+};
+export const WitnessRecordSchema: z.ZodMiniType<WitnessRecord> = z.object(witnessRecord);
+
+/** The row in the store: with when each node left the set, which decides nothing. */
+export type WitnessRow = WitnessRecord & { readonly leavers?: Leavers | undefined };
+export const WitnessRowSchema: z.ZodMiniType<WitnessRow> = z.object({
+  ...witnessRecord,
+  leavers: z.optional(z.array(z.object({ nodeId: NodeName, atMs: UnixMs })).check(z.maxLength(32))),
 });
 
 const answerHead = { requestId: Id, storeId: Id, reason: Sentence };

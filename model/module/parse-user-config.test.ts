@@ -120,6 +120,14 @@ describe("what is right in each element and wrong together", () => {
     [inMirror("", '<heartbeat name="a" ident="flow"/>'), "the module has no <rfs>"],
     [inMirror("", '<heartbeat name="a"/><heartbeat name="a"/>'), 'has name "a" already'],
     [inMirror("", "<heartbeat/>"), '<heartbeat> needs attribute "name"'],
+    [
+      inMirror("", `<heartbeat>${'<server addr="192.0.2.1"/>'.repeat(3)}</heartbeat>`),
+      "a mirror keeps its data on two nodes, and this lists more",
+    ],
+    [
+      inMirror("").replace("<heart>", '<heart pulse="20s" timeout="30s">'),
+      "heartbeatMs 20000 and detectAfterMs 30000 contradict each other",
+    ],
     [inMirror(dirs("/srv/a", "/srv/a/b")), "which is replicated already"],
     [inMirror(dirs("/srv/a/b", "/srv/a")), "and is replicated already"],
     [inMirror(dirs("/srv/a", "/srv/a/")), '"/srv/a" is replicated already'],
@@ -154,6 +162,15 @@ describe("what is right in each element and wrong together", () => {
   ])("%s", (xml, message) => {
     expect(errorsOf(xml).join("\n")).toContain(message);
     expect(errorsOf(xml)).toHaveLength(1);
+  });
+
+  test("a <heart> is an error with the profile that it contradicts, or when none can carry it", () => {
+    const quick = inMirror("").replace("<heart>", '<heart timeout="400ms">');
+    expect(parseUserConfig(quick, { timers: "fast" }).ok).toBe(true);
+    expect(parseUserConfig(quick).ok).toBe(true);
+    const refused = parseUserConfig(quick, { timers: "default" });
+    const text = 'with the timer profile "default" heartbeatMs 200 and detectAfterMs 400';
+    expect(refused.ok ? "" : refused.error[0]?.message).toContain(text);
   });
 
   test("an error in a rule points into the CDATA section", () => {

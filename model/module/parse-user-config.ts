@@ -1,3 +1,4 @@
+import type { TimerProfile } from "../quorum/timers.ts";
 import { err, ok, type Result } from "../shared/result.ts";
 import { buildConfig } from "./build-config.ts";
 import type { ModuleConfig } from "./config.ts";
@@ -19,6 +20,8 @@ export type ParseOptions = {
   readonly isOnNode?: boolean;
   /** A virtual address may be a loopback address: for a playground on one machine. */
   readonly allowLoopback?: boolean;
+  /** The cluster's timer profile, that `<heart>` must go together with. */
+  readonly timers?: TimerProfile;
 };
 /** A file that can be used, and what its owner should know about it. */
 export type ParsedConfig = {
@@ -43,7 +46,8 @@ export function parseUserConfig(
   const typed = typeTop(top, reading);
   const safe = typed.find(({ spec }) => spec === SAFE);
   const service = safe?.child(SERVICE) ?? null;
-  if (service !== null) judgeService(service, problems, options.allowLoopback ?? false);
+  const { allowLoopback = false, timers } = options;
+  if (service !== null) judgeService(service, problems, { allowLoopback, timers });
   if (service !== null && !problems.hasErrors && !service.isSound(SERVICE.attributes.mode)) {
     const { mode } = SERVICE.attributes;
     problems.error(service.offsetOf(mode), "the mode has to be known here: define its macro");

@@ -1,5 +1,6 @@
 import { assertNever } from "../shared/assert.ts";
 import type { UnixMs } from "../shared/ids.ts";
+import { oneSentence } from "../shared/one-sentence.ts";
 import type { WitnessRecord } from "./record.ts";
 import { adoptDecision, freshRecord, openRecord, takeReport } from "./recover-record.ts";
 import type {
@@ -246,7 +247,8 @@ function newGrant(d: Deliberation, holder: string, epoch: number) {
 
 const sorted = (nodes: readonly string[]): readonly string[] => [...new Set(nodes)].sort();
 
-function grant(d: Deliberation, next: WitnessRecord, reason: string): VoteDecision {
+function grant(d: Deliberation, next: WitnessRecord, why: string): VoteDecision {
+  const reason = oneSentence(why);
   const { nodeId, id } = d.request;
   const others = next.requests.filter((r) => r.nodeId !== nodeId);
   const requests = [...others, { nodeId, id }].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
@@ -280,7 +282,8 @@ function granted(d: Deliberation, record: WitnessRecord, reason: string) {
   } as const;
 }
 
-function refuse(d: Deliberation, refusal: Refusal, reason: string) {
+function refuse(d: Deliberation, refusal: Refusal, why: string) {
+  const reason = oneSentence(why);
   const answer = {
     kind: "refused",
     requestId: d.request.id,

@@ -1,4 +1,5 @@
-import type { Epoch, ModuleId, NodeId } from "../shared/ids.ts";
+import type { Epoch, ModuleId, NodeId, UnixMs } from "../shared/ids.ts";
+import type { Maintenance } from "./maintenance.ts";
 import type { PairDecision, PairVote, Release } from "./pair.ts";
 
 /** A peer's (or a person's) lasting word that it will not become primary: `holder` may go alone. */
@@ -32,6 +33,11 @@ export type NodeDisk = {
   readonly inSync: readonly NodeId[];
   /** This copy may lack acknowledged writes: it asks for promotion never, until it has joined. */
   readonly outdated: boolean;
+  /**
+   * By this node's wall clock, when it promised by a standing vote to be outdated: before that
+   * nothing was acknowledged without it. For people; null = not noted.
+   */
+  readonly outdatedSinceMs: UnixMs | null;
   /** The OS restarted without a clean stop: the page cache is lost, so others go first. */
   readonly isUnclean: boolean;
   /** On the primary: this node's acknowledgement is required, though it may not be recorded yet. */
@@ -57,10 +63,12 @@ export type NodeDisk = {
   readonly longestPromiseMs: number;
   /** The witness store this node last spoke to. */
   readonly storeId: string | null;
-  /** Who led before `primary`: for `defaultprim="lastprim"`. */
+  /** Who lost its role to `primary`: for `defaultprim="lastprim"`. null: it was handed over. */
   readonly previousPrimary: NodeId | null;
   /** The history that the files of this copy belong to; null = none of this module's. */
   readonly copyHistoryId: string | null;
+  /** A person works on the machines: nothing is done by itself. */
+  readonly maintenance: Maintenance | null;
 };
 
 /** The part of a node's disk from which a witness that lost its memory rebuilds its record. */
@@ -91,6 +99,7 @@ export function freshDisk(
     // A file that was lost or damaged is no proof of a first start: what it held may be newer
     // than anything on this disk.
     outdated: isLost,
+    outdatedSinceMs: null,
     isUnclean: false,
     joining: null,
     asked: 0,
@@ -106,6 +115,7 @@ export function freshDisk(
     storeId: null,
     previousPrimary: null,
     copyHistoryId: null,
+    maintenance: null,
   };
 }
 

@@ -2,6 +2,7 @@ import { assert } from "../shared/assert.ts";
 import type { BootMs } from "../shared/ids.ts";
 import { boot, type Unstarted } from "./node/boot.ts";
 import { command } from "./node/command.ts";
+import { noteCopyAge } from "./node/copy-age.ts";
 import { effectsBetween } from "./node/effects.ts";
 import { explain } from "./node/explain.ts";
 import { heardPeer, peerGrantSentMs } from "./node/facts.ts";
@@ -9,6 +10,7 @@ import { flushed, flushFailed, releaseSigned, stepReleased } from "./node/handov
 import { stepLeading } from "./node/lead.ts";
 import { learnFromPeer } from "./node/learn.ts";
 import { dataClosed, stepSteppingDown, stepStopped, stepStopping } from "./node/leave.ts";
+import { expire, learnMaintenance, takeBlocker } from "./node/maintenance.ts";
 import { outputsOf } from "./node/outputs.ts";
 import { stepPairing, termsSigned } from "./node/pair-vote.ts";
 import { stepCandidate } from "./node/promote.ts";
@@ -43,12 +45,12 @@ export function decideNode(
     return conclude(null, booted, nowBootMs);
   }
   assert("disk" in was, `${event.kind} came before started`);
-  const told = observe(patch(was, { reports: [] }), event, nowBootMs);
+  const told = observe(expire(patch(was, { reports: [] }), nowBootMs), event, nowBootMs);
   return conclude(was, told, nowBootMs);
 }
 
 function conclude(was: NodeState | null, told: NodeState, nowMs: BootMs): NodeDecision {
-  const settled = driveVotes(settle(told, nowMs), nowMs);
+  const settled = driveVotes(noteCopyAge(was, settle(told, nowMs), nowMs), nowMs);
   const shown = outputsOf(settled, nowMs);
   const state = patch(settled, { ...afterShowing(settled, shown), shown });
   return { state, effects: effectsBetween(was, state), reason: explain(state, nowMs) };
@@ -117,6 +119,7 @@ type Told = Exclude<NodeEvent, { kind: "started" }>;
 function observe(s: NodeState, e: Told, nowMs: BootMs): NodeState {
   switch (e.kind) {
     case "ticked":
+      return e.nowUnixMs === undefined ? s : patch(s, { unixAheadMs: e.nowUnixMs - nowMs });
     case "serviceStarted":
       return s;
     case "heartbeatViewChanged":
@@ -141,7 +144,7 @@ function observe(s: NodeState, e: Told, nowMs: BootMs): NodeState {
     case "persistFailed":
       return report(withRole(s, { kind: "broken", because: e.cause }), "critical", e.cause);
     case "blockingChanged":
-      return patch(s, { blocker: e.blocker });
+      return takeBlocker(s, e.blocker);
     case "commanded":
       return command(s, e.command, nowMs);
     case "stallNoticed":
@@ -215,7 +218,7 @@ function hearView(
 }
 
 function takePeerState(s: NodeState, peer: NonNullable<NodeState["peer"]>, nowMs: BootMs) {
-  const heard = patch(s, { peer });
+  const heard = learnMaintenance(patch(s, { peer }), peer, nowMs);
   // A proposal of this node that the peer took names its own epoch: known before it is news.
   return learnFromPeer(stepPairing(heard, nowMs), peer, nowMs);
 }

@@ -1,4 +1,5 @@
 import type { Epoch, ModuleId, NodeId } from "../shared/ids.ts";
+import type { PublishedMaintenance } from "./maintenance.ts";
 import type { PairDecision, PairVote, Release } from "./pair.ts";
 
 /** The part a node plays for one module, as its peer needs to know it. */
@@ -60,6 +61,8 @@ export type PeerState = {
   readonly isReady: boolean;
   /** A fault of this node's disk, or null. */
   readonly fault: string | null;
+  /** The last maintenance that this node knows of; left out when there never was one. */
+  readonly maintenance?: PublishedMaintenance | undefined;
 };
 
 /** Bound on the JSON form of one published state; a longer one is a bug. */

@@ -17,6 +17,9 @@ const RUNS = isLong
 const ids = ["a", "b"] as const;
 const id = fc.constantFrom(...ids);
 
+/** What a checker or a disk may have written: reasons must stay one sentence all the same. */
+const LONG_TEXT = `${"intf.eth0 is down\n".repeat(30)}`;
+
 const fault = fc.oneof(
   fc.record({ kind: fc.constant("crashAgent" as const), id }),
   fc.record({ kind: fc.constant("crashAtEffect" as const), id, n: fc.nat({ max: 8 }) }),
@@ -40,6 +43,9 @@ const fault = fc.oneof(
   fc.record({ kind: fc.constant("stop" as const), id }),
   fc.record({ kind: fc.constant("start" as const), id }),
   fc.record({ kind: fc.constant("wipeWitness" as const) }),
+  fc.record({ kind: fc.constant("maintenanceOn" as const), id, ms: fc.constantFrom(3000, 60_000) }),
+  fc.record({ kind: fc.constant("maintenanceOff" as const), id }),
+  fc.record({ kind: fc.constant("block" as const), id, blocker: fc.constantFrom(null, LONG_TEXT) }),
 );
 type Fault = typeof fault extends fc.Arbitrary<infer T> ? T : never;
 
@@ -111,6 +117,18 @@ function strike(w: World, f: Fault): void {
     case "start":
       node.command({ kind: "start", dataFrom: null });
       return;
+    case "maintenanceOn":
+      node.command({
+        ...{ kind: "maintenanceOn", id: `work-${w.nowMs}`, forMs: f.ms, nowUnixMs: node.unixMs },
+        ...{ by: "ann", reason: "" },
+      });
+      return;
+    case "maintenanceOff":
+      node.command({ kind: "maintenanceOff", by: "ann" });
+      return;
+    case "block":
+      node.tell({ kind: "blockingChanged", blocker: f.blocker });
+      return;
     case "wipeWitness":
       w.record = null;
       w.storeId = `${w.storeId}+`;
@@ -124,6 +142,8 @@ function recover(w: World): void {
     node.unfreeze();
     node.crashAtEffect = null;
     node.data.isHung = false;
+    node.tell({ kind: "blockingChanged", blocker: null });
+    node.command({ kind: "maintenanceOff", by: "ann" });
   }
 }
 

@@ -16,6 +16,13 @@ describe("timers", () => {
     [{ giveUpAfterMs: 1000 }, "detectAfterMs", "giveUpAfterMs"],
     [{ bootWaitMs: 500 }, "detectAfterMs", "bootWaitMs"],
     [{ voteRetryMs: 2000 }, "voteRetryMs", "witnessLeaseMs"],
+    [{ voteTimeoutMs: 3200 }, "voteTimeoutMs", "witnessLeaseMs"],
+    [{ witnessAwayAfterMs: 1500 }, "voteTimeoutMs", "witnessAwayAfterMs"],
+    [{ witnessAwayAfterMs: 40_000 }, "witnessAwayAfterMs", "giveUpAfterMs"],
+    [{ witnessAwayAfterMs: 12_000 }, "witnessAwayAfterMs", "bootWaitMs"],
+    [{ stopWaitMs: 700 }, "heartbeatMs", "stopWaitMs"],
+    [{ releaseWaitMs: 700 }, "heartbeatMs", "releaseWaitMs"],
+    [{ releaseWaitMs: 1500 }, "voteTimeoutMs", "releaseWaitMs"],
     [{ heartbeatMs: 0 }, "heartbeatMs", "heartbeatMs"],
     [{ replTimeoutMs: Number.NaN }, "replTimeoutMs", "replTimeoutMs"],
   ] as const)("%o names the two in conflict", (part, first, second) => {
@@ -27,9 +34,17 @@ describe("timers", () => {
     [{ pulseMs: 700, timeoutMs: 30_000 }],
     [{ pulseMs: null, timeoutMs: 3000 }],
     [{ pulseMs: 100, timeoutMs: null }],
+    [{ pulseMs: 5000, timeoutMs: 15_000 }],
   ])("<heart> %o gives timers that agree", (heart) => {
     const timers = timersFromHeart(base, heart);
     expect(checkTimers(timers)).toMatchObject({ ok: true });
     expect(timers.detectAfterMs).toBe(heart.timeoutMs ?? base.detectAfterMs);
+  });
+
+  test("a pulse that is faster than heartbeats are sent makes no shorter silence possible", () => {
+    const checked = checkTimers(timersFromHeart(base, { pulseMs: 50, timeoutMs: 300 }));
+    expect(checked).toMatchObject({
+      error: { first: "heartbeatMs", second: "detectAfterMs" },
+    });
   });
 });

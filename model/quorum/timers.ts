@@ -69,6 +69,8 @@ export const TIMER_PROFILES = {
   tolerant: { ...COMMON, heartbeatMs: 1000, detectAfterMs: 10_000, peerLeaseMs: 15_000 },
 } as const satisfies Record<string, QuorumTimers>;
 
+export type TimerProfile = keyof typeof TIMER_PROFILES;
+
 /** Which two timers contradict each other, and the sentence for the person who set them. */
 export type TimerConflict = {
   readonly first: keyof QuorumTimers;
@@ -132,6 +134,49 @@ const RULES: readonly Rule[] = [
     holds: (t) => t.detectAfterMs <= t.bootWaitMs,
     because: "a booting node must be able to hear its peer before it asks for itself",
   },
+  {
+    first: "voteTimeoutMs",
+    second: "witnessLeaseMs",
+    // A holder asks for the next grant when two thirds of its share are left.
+    holds: (t) => t.voteTimeoutMs + t.voteRetryMs < t.witnessLeaseMs * HOLDER_SHARE * (2 / 3),
+    because: "an attempt without an answer must be given up and repeated before the grant ends",
+  },
+  {
+    first: "voteTimeoutMs",
+    second: "witnessAwayAfterMs",
+    holds: (t) => t.voteTimeoutMs <= t.witnessAwayAfterMs,
+    because: "the witness counts as away only after an attempt was given up",
+  },
+  {
+    first: "witnessAwayAfterMs",
+    second: "giveUpAfterMs",
+    holds: (t) => t.witnessAwayAfterMs < t.giveUpAfterMs,
+    because: "the pair must be able to decide without the witness before a fenced primary gives up",
+  },
+  {
+    first: "witnessAwayAfterMs",
+    second: "bootWaitMs",
+    holds: (t) => t.witnessAwayAfterMs <= t.bootWaitMs,
+    because: "a booting node must know whether the witness is there before it loses patience",
+  },
+  {
+    first: "heartbeatMs",
+    second: "stopWaitMs",
+    holds: (t) => t.heartbeatMs * 4 <= t.stopWaitMs,
+    because: "an orderly stop needs a question and an answer by heartbeat, one of each may be lost",
+  },
+  {
+    first: "heartbeatMs",
+    second: "releaseWaitMs",
+    holds: (t) => t.heartbeatMs * 4 <= t.releaseWaitMs,
+    because: "the successor must hear of the release before the old primary asks again",
+  },
+  {
+    first: "voteTimeoutMs",
+    second: "releaseWaitMs",
+    holds: (t) => t.voteTimeoutMs <= t.releaseWaitMs,
+    because: "the successor needs one attempt at the witness before the old primary asks again",
+  },
 ];
 
 /** Checks all timers together; call it when a configuration is loaded. */
@@ -170,18 +215,27 @@ const timerNames = [
   "resyncHoldOffMs",
 ] as const satisfies readonly (keyof QuorumTimers)[];
 
-/** `<heart pulse timeout>` of a module's file: the pulse and the silence that means loss. */
+/**
+ * `<heart pulse timeout>` of a module's file: the pulse and the silence that means loss. One link
+ * carries the heartbeats of all modules, at the profile's pace: a slower pulse is kept to with ease,
+ * a faster one cannot be had, so silence is judged by the profile's.
+ */
 export function timersFromHeart(
   base: QuorumTimers,
   heart: { readonly pulseMs: number | null; readonly timeoutMs: number | null },
 ): QuorumTimers {
-  const heartbeatMs = heart.pulseMs ?? base.heartbeatMs;
+  const heartbeatMs = Math.max(heart.pulseMs ?? 0, base.heartbeatMs);
   const detectAfterMs = heart.timeoutMs ?? base.detectAfterMs;
-  if (heart.timeoutMs === null) return { ...base, heartbeatMs };
+  const orderly = {
+    stopWaitMs: Math.max(base.stopWaitMs, heartbeatMs * 4),
+    releaseWaitMs: Math.max(base.releaseWaitMs, heartbeatMs * 4),
+  };
+  if (heart.timeoutMs === null) return { ...base, ...orderly, heartbeatMs };
   // The lease keeps the default profile's proportion of 4 to 3, and the waits above it grow along.
   const peerLeaseMs = Math.ceil((detectAfterMs * 4) / 3);
   return {
     ...base,
+    ...orderly,
     heartbeatMs,
     detectAfterMs,
     peerLeaseMs,

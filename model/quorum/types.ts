@@ -1,4 +1,4 @@
-import type { BootMs, Epoch, ModuleId, NodeId } from "../shared/ids.ts";
+import type { BootMs, Epoch, ModuleId, NodeId, UnixMs } from "../shared/ids.ts";
 import type { NodeDisk } from "./disk.ts";
 import type { PeerState } from "./peer-state.ts";
 import type { QuorumTimers } from "./timers.ts";
@@ -44,7 +44,17 @@ export type Command =
       readonly by: string;
       readonly reason: string;
       readonly withoutWitness: boolean;
-    };
+    }
+  /** Nothing is done by itself for `forMs`. `id`: the same on both nodes; `nowUnixMs`: wall clock. */
+  | {
+      readonly kind: "maintenanceOn";
+      readonly id: string;
+      readonly forMs: number;
+      readonly nowUnixMs: UnixMs;
+      readonly by: string;
+      readonly reason: string;
+    }
+  | { readonly kind: "maintenanceOff"; readonly by: string };
 
 export type NodeEvent =
   /** The agent began to serve this module. Must be the first event, once per run of the agent. */
@@ -64,9 +74,11 @@ export type NodeEvent =
       readonly atBoot: "start" | "stop" | "asBefore";
       /** A random id, used should this node become the first primary ever. */
       readonly newHistoryId: string;
+      /** The wall clock: for people, and for what must outlive a boot. */
+      readonly nowUnixMs?: UnixMs;
     }
   /** At least every heartbeat; nothing happens in time without it. */
-  | { readonly kind: "ticked" }
+  | { readonly kind: "ticked"; readonly nowUnixMs?: UnixMs }
   /** Send it at least as often as `ticked`, before it. */
   | {
       readonly kind: "heartbeatViewChanged";

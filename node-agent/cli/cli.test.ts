@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { writeModuleArchive } from "#model/archive/write-module-archive.ts";
+import type { NodeCommand } from "#model/contract/commands.ts";
 import type { ModuleReport, NodeReport } from "#model/contract/report.ts";
 import { report } from "../../functions/testing/test-report.ts";
 import { TestServer } from "../../functions/testing/test-server.ts";
@@ -202,6 +203,45 @@ describe("an action", () => {
   });
 });
 
+describe("maintenance", () => {
+  test("is asked for with its time and reason, and followed to its end", async () => {
+    const words = ["module", "maintenance", "on", "shop", "--for", "2h", "--reason", "new memory"];
+    const asked = cli([...words, "--timeout", "20s"]);
+    for (const client of clients) {
+      // What earlier tests left open comes first.
+      const known: string[] = [];
+      let command: NodeCommand | undefined;
+      for (let poll = 0; poll < 5 && command === undefined; poll += 1) {
+        const fetched = await client.commands(known, 10_000);
+        if (!fetched.ok) throw new Error("no command");
+        known.push(...fetched.value.commands.map(({ id }) => id));
+        command = fetched.value.commands.find(({ kind }) => kind === "maintenance-on");
+      }
+      expect(command).toMatchObject({ forMs: 7_200_000, reason: "new memory" });
+      await client.acknowledge([{ id: command?.id ?? "", outcome: "done", text: "so be it" }]);
+    }
+    expect(await asked).toMatchObject({ status: 0 });
+  });
+
+  test("is in the status, for people and for programs", async () => {
+    const maintenance = { untilMs: Date.now() + 7_200_000, by: "person:ann", reason: "new memory" };
+    await clients[0]?.report(withModule(report("ALONE"), { maintenance }));
+    expect((await cli(["status"])).out).toMatch(/In maintenance until .*, by person:ann: no auto/);
+    const [shop] = JSON.parse((await cli(["--json", "status"])).out).modules;
+    expect(shop.maintenance).toMatchObject({ by: "person:ann", reason: "new memory" });
+    await clients[0]?.report(report("ALONE"));
+  });
+
+  test("lasts an hour where nothing is said, and a week at most", async () => {
+    const help = await cli(["module", "maintenance", "on", "--help"]);
+    expect(help.out).toContain("at most 7d");
+    const late = await cli(["module", "maintenance", "on", "shop", "--for", "8d"]);
+    expect(late).toMatchObject({ status: 2 });
+    const asked = await cli(["--json", "module", "maintenance", "on", "shop", "--no-wait"]);
+    expect(JSON.parse(asked.out)).toMatchObject({ kind: "maintenance-on", forMs: 3_600_000 });
+  });
+});
+
 describe("danger", () => {
   const force = ["module", "force-primary", "shop", "--to", "node2", "--no-wait"];
 
@@ -210,6 +250,7 @@ describe("danger", () => {
     expect(status).toBe(2);
     expect(err).toContain("say --yes --confirm shop");
     expect(err).toMatch(/node1 last reported .* ago, as ALONE/);
+    expect(err).toContain("nobody can tell");
     expect(await cli([...force, "--yes"])).toMatchObject({ status: 2 });
     expect(await cli([...force, "--yes", "--confirm", "mail"])).toMatchObject({ status: 2 });
   });
@@ -283,10 +324,12 @@ describe("--local", () => {
   let agent: Server;
   let directory: string;
   const asked: string[] = [];
+  const bodies: unknown[] = [];
   beforeEach(async () => {
     directory = mkdtempSync(join(tmpdir(), "mirrorfarm-agent-"));
     agent = createServer((incoming, response) => {
       asked.push(`${incoming.method} ${incoming.url}`);
+      incoming.on("data", (bytes) => bodies.push(JSON.parse(String(bytes))));
       const status = { clusterId: "prod", nodeId: "node1", report: report("PRIM") };
       const refused = { id: "c1", outcome: "refused", text: "node1 is not in the in-sync set" };
       response.end(JSON.stringify(incoming.method === "GET" ? status : refused));
@@ -305,5 +348,13 @@ describe("--local", () => {
     const refused = await cli([...local, ...forced, "--confirm", "shop"]);
     expect(refused).toMatchObject({ status: 4, out: "node1 is not in the in-sync set" });
     expect(asked.at(-1)).toBe("POST /v1/modules/shop/commands");
+    expect(bodies.at(-1)).not.toHaveProperty("withoutWitness");
+    await cli([...local, ...forced, "--confirm", "shop", "--without-witness"]);
+    expect(bodies.at(-1)).toMatchObject({ kind: "force-primary", withoutWitness: true });
+    const said = await cli([...local, "module", "force-primary", "shop", "--to", "node1"]);
+    expect(said).toMatchObject({ status: 2 });
+    expect(said.err).toContain("whether another node went on without it, it cannot tell");
+    await cli([...local, "module", "maintenance", "on", "shop", "--for", "30m"]);
+    expect(bodies.at(-1)).toMatchObject({ kind: "maintenance-on", forMs: 1_800_000 });
   });
 });

@@ -1,12 +1,14 @@
 import { type Command, InvalidArgumentError } from "commander";
 import type { CommandKind, CommandRequest } from "#model/contract/commands.ts";
+import { MAINTENANCE_MS_DEFAULT, MAINTENANCE_MS_MAX } from "#model/quorum/maintenance.ts";
 import { HEALTHS } from "#model/states/module-health.ts";
 import { type Confirmation, confirmDanger } from "./confirm.ts";
 import { CommandEnd, EXIT } from "./exit.ts";
 import { followOperation } from "./follow-operation.ts";
+import { forceConsequence, localForceConsequence } from "./force-text.ts";
 import { pause } from "./pause.ts";
 import type { Session } from "./program.ts";
-import { age, parseDuration, plain } from "./terminal.ts";
+import { parseDuration, plain } from "./terminal.ts";
 
 const POLL_MS = 300;
 
@@ -19,6 +21,8 @@ type ActionOptions = {
   readonly timeout: number;
   readonly yes?: boolean;
   readonly confirm?: string;
+  readonly for?: number;
+  readonly withoutWitness?: boolean;
 };
 
 /** A duration as an option's value. */
@@ -56,7 +60,12 @@ export function addActionCommands(module: Command, session: Session): void {
     .requiredOption("--to <node>", "the node that shall lead")
     .option("--reason <text>", "why, for the record")
     .option("-y, --yes", "with --confirm: do not ask")
-    .option("--confirm <name>", "the module's name, instead of typing it");
+    .option("--confirm <name>", "the module's name, instead of typing it")
+    .option(
+      "--without-witness",
+      "with --local, the control plane being away: you answer for the other node being off",
+    );
+  addMaintenance(module, session);
   module
     .command("wait <module>")
     .alias("waitstate")
@@ -66,6 +75,34 @@ export function addActionCommands(module: Command, session: Session): void {
     .option("--node <name>", "on this node")
     .option("--timeout <time>", "give up after this long", durationOption, 120_000)
     .action((moduleId: string, options: WaitOptions) => wait(session, moduleId, options));
+}
+
+/** `maintenance on` and `off`: nothing is done by itself for a while. */
+function addMaintenance(module: Command, session: Session): void {
+  const maintenance = module
+    .command("maintenance")
+    .description("while you work on the machines: no failover and no other automatic action");
+  const action = (name: string, kind: CommandKind, description: string): Command =>
+    maintenance
+      .command(`${name} <module>`)
+      .description(description)
+      .option("--reason <text>", "why, for the record")
+      .option("--no-wait", "do not wait for the end")
+      .option("--timeout <time>", "give up waiting after this long", durationOption, 120_000)
+      .action((moduleId: string, options: ActionOptions) => act(session, kind, moduleId, options));
+  action("on", "maintenance-on", "begin; it ends by itself").option(
+    "--for <time>",
+    "how long: 90s, 5m, 2h; at most 7d",
+    maintenanceTime,
+    MAINTENANCE_MS_DEFAULT,
+  );
+  action("off", "maintenance-off", "end it now: what is due by itself is done at once");
+}
+
+function maintenanceTime(text: string): number {
+  const ms = durationOption(text);
+  if (ms >= 1000 && ms <= MAINTENANCE_MS_MAX) return ms;
+  throw new InvalidArgumentError("Want at least 1s and at most 7d.");
 }
 
 async function act(
@@ -80,6 +117,8 @@ async function act(
     ...(node === undefined ? {} : { node }),
     ...(options.dataFrom === undefined ? {} : { dataFrom: options.dataFrom }),
     ...(options.reason === undefined ? {} : { reason: options.reason }),
+    ...(options.for === undefined ? {} : { forMs: options.for }),
+    ...(options.withoutWitness === true ? { withoutWitness: true } : {}),
   };
   if (session.local) return actLocally(session, moduleId, request, options);
   const { terminal } = session;
@@ -92,7 +131,7 @@ async function act(
   const operation = await api.command(moduleId, {
     ...request,
     // What the person saw: were another epoch to begin meanwhile, this would be another question.
-    ...(view.witness === null ? {} : { seenEpoch: view.witness.epoch }),
+    ...(view.witness === null || isMaintenance(kind) ? {} : { seenEpoch: view.witness.epoch }),
     ...(kind === "force-primary" ? { confirm: moduleId } : {}),
   });
   const last = options.wait
@@ -110,10 +149,7 @@ async function actLocally(
   const { terminal } = session;
   const isForced = request.kind === "force-primary";
   if (isForced) {
-    const consequence = [
-      `This makes this node primary of ${moduleId} although it may lack acknowledged writes,`,
-      "and although the other node may still be primary: be sure that it is off.",
-    ];
+    const consequence = localForceConsequence(await session.localAgent().status(), moduleId);
     await confirmDanger(terminal, moduleId, consequence, confirmationOf(options));
   }
   const body = isForced ? { ...request, confirm: moduleId } : request;
@@ -123,31 +159,16 @@ async function actLocally(
   if (result.outcome === "failed") throw new CommandEnd(EXIT.failed, plain(result.text));
 }
 
+/** Who leads meanwhile is no matter for it. */
+const isMaintenance = (kind: CommandKind): boolean =>
+  kind === "maintenance-on" || kind === "maintenance-off";
+
 const confirmationOf = ({ yes, confirm }: ActionOptions): Confirmation => ({
   yes: yes ?? false,
   confirm: confirm ?? null,
 });
 
 type View = Awaited<ReturnType<ReturnType<Session["api"]>["module"]>>;
-
-/** The loss in words and, as far as it is known, in numbers. */
-function forceConsequence(view: View, node: string, nowMs: number): readonly string[] {
-  const inSync = view.witness?.inSync ?? [];
-  const lines = [`This makes ${node} primary of ${view.id} whatever its data is.`];
-  if (inSync.includes(node)) {
-    lines.push(
-      `${node} is in the in-sync set {${inSync.join(", ")}}: it lacks nothing acknowledged.`,
-    );
-  } else {
-    lines.push(`The in-sync set is {${inSync.join(", ")}}: ${node} may lack acknowledged writes.`);
-  }
-  for (const other of view.nodes.filter(({ nodeId }) => nodeId !== node)) {
-    const { receivedAtMs, nodeId, report } = other;
-    const seen = receivedAtMs === null ? "never" : `${age(receivedAtMs, nowMs)} ago`;
-    lines.push(`${nodeId} last reported ${seen}${report === null ? "" : `, as ${report.state}`}.`);
-  }
-  return lines;
-}
 
 type WaitOptions = {
   readonly health?: string;

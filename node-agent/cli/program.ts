@@ -16,6 +16,7 @@ Examples:
   mirrorfarm status -w
   mirrorfarm module install shop.safe && mirrorfarm module start shop --data-from node1
   mirrorfarm module switch shop
+  mirrorfarm module maintenance on shop --for 2h --reason "new memory"
   mirrorfarm module wait shop --health Protected --timeout 5m
   mirrorfarm --local status            (on a node, when the control plane is away)
 

@@ -16,9 +16,13 @@ const CONFIGURATION = `<!DOCTYPE safe>
 <safe><service mode="mirror"><heart><heartbeat name="default"/></heart>
 <rfs><replicated dir="%DATA%"/></rfs></service></safe>`;
 
-async function archiveOf(script: string): Promise<{ bytes: Buffer; sha256: string }> {
+async function archiveOf(
+  script: string,
+  heart = "<heart>",
+): Promise<{ bytes: Buffer; sha256: string }> {
+  const configuration = CONFIGURATION.replace("<heart>", heart);
   const bytes = await writeModuleArchive([
-    { path: "conf/userconfig.xml", mode: 0o644, bytes: Buffer.from(CONFIGURATION) },
+    { path: "conf/userconfig.xml", mode: 0o644, bytes: Buffer.from(configuration) },
     { path: "bin/start_prim", mode: 0o755, bytes: Buffer.from(script) },
   ]);
   return { bytes, sha256: createHash("sha256").update(bytes).digest("hex") };
@@ -28,7 +32,7 @@ const newStore = (): ModuleStore => new ModuleStore(folder, new Map([["DATA", "/
 
 test("an installed module is found again, with its scripts and this node's own values", async () => {
   const { bytes, sha256 } = await archiveOf("#!/bin/sh\n");
-  const done = await newStore().install({ id: "shop", version: 3, sha256 }, bytes);
+  const done = await newStore().install({ id: "shop", version: 3, sha256 }, bytes, "default");
   expect(done).toMatchObject({ ok: true, value: { version: 3 } });
   const [found] = await newStore().list();
   expect(found).toMatchObject({
@@ -45,7 +49,7 @@ test("an installed module is found again, with its scripts and this node's own v
 
 test("a script that a power cut emptied is what the archive says again", async () => {
   const { bytes, sha256 } = await archiveOf("#!/bin/sh\necho starts\n");
-  await newStore().install({ id: "shop", version: 1, sha256 }, bytes);
+  await newStore().install({ id: "shop", version: 1, sha256 }, bytes, "default");
   const script = join(folder, "modules", "shop", "1", "bin", "start_prim");
   writeFileSync(script, "");
   await newStore().list();
@@ -55,13 +59,26 @@ test("a script that a power cut emptied is what the archive says again", async (
 test("an archive with another hash changes nothing", async () => {
   const first = await archiveOf("#!/bin/sh\n");
   const store = newStore();
-  await store.install({ id: "shop", version: 1, sha256: first.sha256 }, first.bytes);
+  await store.install({ id: "shop", version: 1, sha256: first.sha256 }, first.bytes, "default");
   const second = await archiveOf("#!/bin/sh\nrm -rf /\n");
   const refused = await store.install(
     { id: "shop", version: 2, sha256: first.sha256 },
     second.bytes,
+    "default",
   );
   expect(refused.ok).toBe(false);
+  expect(await store.list()).toMatchObject([{ ok: true, value: { version: 1 } }]);
+});
+
+test("a version whose <heart> contradicts the cluster's timers changes nothing", async () => {
+  const store = newStore();
+  const first = await archiveOf("#!/bin/sh\n");
+  await store.install({ id: "shop", version: 1, sha256: first.sha256 }, first.bytes, "default");
+  const second = await archiveOf("#!/bin/sh\n", '<heart timeout="400ms">');
+  const reference = { id: "shop", version: 2, sha256: second.sha256 };
+  const refused = await store.install(reference, second.bytes, "default");
+  const two = "heartbeatMs 200 and detectAfterMs 400 contradict each other";
+  expect(refused).toMatchObject({ ok: false, error: expect.stringContaining(two) });
   expect(await store.list()).toMatchObject([{ ok: true, value: { version: 1 } }]);
 });
 
@@ -69,7 +86,7 @@ test("a newer version takes the place of the older one, an uninstalled one is go
   const store = newStore();
   for (const version of [1, 2]) {
     const { bytes, sha256 } = await archiveOf(`#!/bin/sh\necho ${version}\n`);
-    await store.install({ id: "shop", version, sha256 }, bytes);
+    await store.install({ id: "shop", version, sha256 }, bytes, "default");
   }
   expect(await store.list()).toMatchObject([{ ok: true, value: { version: 2 } }]);
   store.uninstall("shop");

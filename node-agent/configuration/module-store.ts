@@ -17,6 +17,7 @@ import { formatModuleError, type LoadedModule, loadModule } from "#model/archive
 import { ModuleName, Sha256Hex } from "#model/contract/common.ts";
 import type { ModuleConfig } from "#model/module/config.ts";
 import { formatProblem } from "#model/module/problem.ts";
+import type { TimerProfile } from "#model/quorum/timers.ts";
 import type { ModuleId } from "#model/shared/ids.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 import { syncDirectory, writeFileDurably } from "../adapters/atomic-file.ts";
@@ -68,8 +69,9 @@ export class ModuleStore {
   async install(
     reference: ArchiveReference,
     archive: Uint8Array,
+    timers: TimerProfile,
   ): Promise<Result<InstalledModule, string>> {
-    const loaded = await this.#load(archive);
+    const loaded = await this.#load(archive, timers);
     if (!loaded.ok) return err(`${reference.id}: ${loaded.error}`);
     if (loaded.value.sha256 !== reference.sha256) {
       return err(`${reference.id}: the archive is not the one that was announced`);
@@ -110,8 +112,13 @@ export class ModuleStore {
     }
   }
 
-  async #load(archive: Uint8Array): Promise<Result<LoadedModule, string>> {
-    const loaded = await loadModule(archive, { environment: this.#environment, isOnNode: true });
+  /** A version that is here already is judged by its cluster's timers when it is opened. */
+  async #load(archive: Uint8Array, timers?: TimerProfile): Promise<Result<LoadedModule, string>> {
+    const loaded = await loadModule(archive, {
+      environment: this.#environment,
+      isOnNode: true,
+      ...(timers === undefined ? {} : { timers }),
+    });
     return loaded.ok ? loaded : err(formatModuleError(loaded.error));
   }
 

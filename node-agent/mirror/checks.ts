@@ -27,6 +27,9 @@ export type ChecksOptions = {
   nowUnixMs(): UnixMs;
   /** An action that the rules ask for, with the sentence that says why. */
   onAction(action: CheckingAction, reason: string): void;
+  isInMaintenance(): boolean;
+  /** An action that the rules ask for in maintenance: told once, not done, not counted. */
+  onHeldBack(action: string, reason: string): void;
   /** What holds the module in WAIT changed: a sentence, or null when nothing does. */
   onBlocked(blocker: string | null): void;
   onResource(name: string, from: string, to: string, detail: string): void;
@@ -52,6 +55,7 @@ export class Checks {
   #isQuiet = true;
   #blocker: string | null = null;
   #awaitsFirstResults = false;
+  #heldBack: string | null = null;
 
   constructor(options: ChecksOptions) {
     this.#options = options;
@@ -186,13 +190,22 @@ export class Checks {
       },
       this.#options.nowUnixMs(),
     );
-    this.#record = decision.record;
     this.#tellBlocker(decision);
     const { action, reason } = decision;
+    if (this.#isHeldBack(action, reason)) return;
+    this.#record = decision.record;
     if (action === null || action.kind === "wakeup") return;
     // The action changes the module's state; until that has settled nothing more is asked for.
     this.#isQuiet = true;
     this.#options.onAction(action, reason);
+  }
+
+  #isHeldBack(action: CheckingAction | null, reason: string): boolean {
+    const isHeld = action !== null && action.kind !== "wakeup" && this.#options.isInMaintenance();
+    const held = isHeld ? reason : null;
+    if (isHeld && held !== this.#heldBack) this.#options.onHeldBack(action.kind, reason);
+    this.#heldBack = held;
+    return isHeld;
   }
 
   #tellBlocker(decision: CheckingDecision): void {

@@ -54,6 +54,39 @@ test("what was decided under an epoch that is over is refused", async () => {
   expect(rig.module.isStartWanted).toBe(true);
 });
 
+test("maintenance begins, is durable when it is told done, and ends", async () => {
+  const begun = await run("maintenance-on", { forMs: 60_000, operationId: "op1", epoch: 0 });
+  expect(begun).toMatchObject({ outcome: "done" });
+  expect(begun.text).toMatch(/^in maintenance until .* UTC, by person:ann: no automatic action$/);
+  const kept = { id: "op1", forMs: 60_000, by: "person:ann", isOver: false };
+  expect(rig.store.read().disk?.maintenance).toMatchObject(kept);
+  expect(rig.module.isInMaintenance).toBe(true);
+  expect(await run("maintenance-off")).toMatchObject({ outcome: "done" });
+  expect(rig.store.read().disk?.maintenance?.isOver).toBe(true);
+  expect(await run("maintenance-off")).toMatchObject({ text: "it is not in maintenance" });
+});
+
+test("a forced primary names who, why and what this node knows of the loss", async () => {
+  await run("start", { dataFrom: "node1" });
+  await rig.comesTo(() => rig.module.service.state === "ALONE");
+  await run("stop");
+  await run("force-primary", { reason: "the other burnt down" });
+  const told = rig.told.map(({ text }) => text).find((text) => text.includes("forces"));
+  expect(told).toContain("person:ann forces this node to be primary: the other burnt down. ");
+  expect(told).toContain("it cannot tell");
+  expect(rig.record?.historyId).not.toBe("id1");
+});
+
+test("a force without the witness needs that word, and its absence", async () => {
+  await run("start", { dataFrom: "node1" });
+  await rig.comesTo(() => rig.module.service.state === "ALONE");
+  await run("stop");
+  rig.isWitnessAway = true;
+  const done = await run("force-primary", { withoutWitness: true });
+  expect(done).toMatchObject({ outcome: "done" });
+  expect(rig.module.disk.forced).toMatchObject({ by: "person:ann" });
+});
+
 test("what is not reached in time is told with the reason why", async () => {
   const done = await run("switchover", { remainingMs: 0 });
   expect(done).toEqual({

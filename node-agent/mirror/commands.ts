@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { CommandResult, NodeCommand } from "#model/contract/commands.ts";
+import { MAINTENANCE_MS_DEFAULT } from "#model/quorum/maintenance.ts";
+import { untilText } from "#model/quorum/node/maintenance.ts";
 import type { HostedMirror } from "./hosted-mirror.ts";
 
 /** What a command needs of the module that it is for. */
@@ -21,6 +23,9 @@ export async function runCommand(
 ): Promise<Outcome> {
   if (mirror === null) return refused(`${command.moduleId} does not run on this node`);
   if (!(await mirror.started)) return failed(`${command.moduleId} could not be opened`);
+  if (command.kind === "maintenance-on" || command.kind === "maintenance-off") {
+    return maintenance(command, mirror);
+  }
   const known = mirror.module.disk.epoch;
   if (command.epoch !== undefined && command.epoch < known) {
     return refused(`epoch ${command.epoch} is over: ${known} has begun`);
@@ -47,6 +52,22 @@ export async function runCommand(
     default:
       return refused(`this agent does not know the command ${String(command.kind)}`);
   }
+}
+
+/** Decided and on the disk before this returns. */
+function maintenance(command: NodeCommand, { module }: CommandTarget): Outcome {
+  const { kind, operationId: id, actor: by, forMs = MAINTENANCE_MS_DEFAULT, reason = "" } = command;
+  if (kind === "maintenance-off") {
+    if (!module.isInMaintenance) return done("it is not in maintenance");
+    module.command({ kind: "maintenanceOff", by });
+    return module.isInMaintenance
+      ? failed(`not ended: ${module.why}`)
+      : done("maintenance is over");
+  }
+  module.beginMaintenance({ id, forMs, by, reason });
+  const { maintenance: begun } = module.disk;
+  if (!module.isInMaintenance || begun?.id !== id) return failed(`not begun: ${module.why}`);
+  return done(untilText(begun));
 }
 
 async function start(
@@ -97,8 +118,9 @@ async function force(
   const seenEpoch = command.epoch ?? module.disk.epoch;
   module.command({
     kind: "forcePrimary",
-    ...{ seenEpoch, historyId: randomUUID(), by: command.actor, withoutWitness: false },
-    reason: "asked for by a person",
+    ...{ seenEpoch, historyId: randomUUID(), by: command.actor },
+    withoutWitness: command.withoutWitness ?? false,
+    reason: command.reason ?? "asked for by a person",
   });
   const isDone = await mirror.until(() => module.data.isServing, limitMs);
   return isDone ? done("this node leads now") : failed(`not forced: ${module.why}`);

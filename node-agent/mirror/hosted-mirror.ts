@@ -10,6 +10,7 @@ import { runVerb } from "../modules/run-verb.ts";
 import type { VerbAnswer, VerbRequest } from "../modules/safekit-verbs.ts";
 import type { Peering } from "../peering.ts";
 import type { EngineEvent, ResyncProgress } from "../replication/engine.ts";
+import { incompleteMarker } from "../replication/incomplete-marker.ts";
 import type { MirrorModule, ModuleHappening } from "./mirror-module.ts";
 import { moduleReport } from "./module-report.ts";
 import { type MirrorPortsBase, type OpenMirror, openMirror } from "./open-mirror.ts";
@@ -190,6 +191,9 @@ export class HostedMirror {
     return moduleReport({
       ...{ module, trees, sinceMs: this.#sinceMs, resync: this.#resync },
       moduleId: this.installed.moduleId,
+      nodeId,
+      isHalfWritten: incompleteMarker(this.#options.folder).isSet(),
+      now: { bootMs: nowMs, unixMs: clock.unixMs() },
       version: this.installed.version,
       warnings: this.installed.warnings,
       metrics: metrics ?? null,

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TIMER_PROFILES } from "#model/quorum/timers.ts";
 import { until } from "../modules/testing/test-module.ts";
 import { ModuleRig } from "./testing/module-rig.ts";
+import { verbTarget } from "./verb-target.ts";
 
 const { witnessLeaseMs, giveUpAfterMs } = TIMER_PROFILES.fast;
 
@@ -47,6 +48,36 @@ describe("a first start", () => {
     await rig.comesTo(() => rig.module.service.view.state === "ALONE");
     rig.module.command({ kind: "stop" });
     await rig.comesTo(() => rig.module.service.state === "STOP" && rig.module.data.isClosed);
+  });
+});
+
+describe("in maintenance", () => {
+  test("a fenced application is not given up, and what scripts ask for is only told", async () => {
+    await rig.lead();
+    rig.module.beginMaintenance({ id: "op1", forMs: 600_000, by: "ann", reason: "" });
+    rig.isWitnessAway = true;
+    rig.pass(witnessLeaseMs + giveUpAfterMs + 5_000);
+    expect(rig.module.isFenced).toBe(true);
+    expect(kinds()).not.toContain("actionTaken");
+    const target = verbTarget(rig.module, (happening) => rig.told.push(happening));
+    target.act("stopstart", "stopstart called by watchdog", true);
+    expect(rig.module.isStartWanted).toBe(true);
+    expect(rig.told.at(-1)).toMatchObject({
+      kind: "actionHeldBack",
+      data: { action: "stopstart" },
+    });
+    rig.isWitnessAway = false;
+    await rig.comesTo(() => !rig.module.isFenced);
+  });
+
+  test("ends by itself, and both are told", async () => {
+    await rig.lead();
+    rig.module.beginMaintenance({ id: "op1", forMs: 60_000, by: "ann", reason: "" });
+    rig.pass(61_000);
+    expect(rig.module.isInMaintenance).toBe(false);
+    const texts = rig.told.map(({ text }) => text).filter((text) => text.includes("maintenance"));
+    expect(texts[0]).toMatch(/^in maintenance until .*, by ann: no automatic action$/);
+    expect(texts.at(-1)).toBe("maintenance is over: its time is up; automatic actions again");
   });
 });
 

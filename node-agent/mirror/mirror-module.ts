@@ -42,6 +42,7 @@ export type MirrorModuleOptions = {
   newService(
     onEvent: (event: ServiceEvent) => void,
     beforeServing: () => Promise<boolean>,
+    isInMaintenance: () => boolean,
   ): Service;
   tell(happening: ModuleHappening): void;
   /** Something changed that a report should say soon. */
@@ -103,6 +104,7 @@ export class MirrorModule {
     this.service = options.newService(
       (event) => this.#onService(event),
       () => this.#gate.passed(),
+      () => this.isInMaintenance,
     );
   }
 
@@ -118,6 +120,7 @@ export class MirrorModule {
     const newHistoryId = this.#options.newId();
     this.#post({
       ...{ kind: "started", disk, isDiskLost, bootId, incarnation, data, atBoot, newHistoryId },
+      nowUnixMs: this.#options.clock.unixMs(),
     });
     this.#tickAgain();
   }
@@ -146,9 +149,20 @@ export class MirrorModule {
 
   command(command: Command): void {
     // The newest wish counts: a stop must not end in a start that somebody asked for before.
-    this.#startsAgain = false;
-    this.#action = ACTION_OF[command.kind];
+    if (command.kind !== "maintenanceOn" && command.kind !== "maintenanceOff") {
+      this.#startsAgain = false;
+      this.#action = ACTION_OF[command.kind];
+    }
     this.#post({ kind: "commanded", command });
+  }
+
+  /** A person works on the machines: nothing is done by itself. */
+  get isInMaintenance(): boolean {
+    return this.#loop.disk.maintenance?.isOver === false;
+  }
+
+  beginMaintenance(wish: Omit<Extract<Command, { kind: "maintenanceOn" }>, "kind" | "nowUnixMs">) {
+    this.command({ kind: "maintenanceOn", ...wish, nowUnixMs: this.#options.clock.unixMs() });
   }
 
   /** A checker blocks this node with that text, or no longer does. */
@@ -229,7 +243,7 @@ export class MirrorModule {
       peerGrantUntilMs: grant?.untilBootMs ?? null,
       peerGrantEpoch: grant?.epoch ?? null,
     });
-    this.#post({ kind: "ticked" });
+    this.#post({ kind: "ticked", nowUnixMs: now.unixMs });
   }
 
   /** The beginning of every failover that people look at later: when the peer was heard last. */
@@ -578,6 +592,9 @@ export class MirrorModule {
       case "asked":
         this.#onRule(event);
         return;
+      case "heldBack":
+        this.holdBack(event.action, event.reason);
+        return;
       case "blocked":
         this.block(event.blocker);
         return;
@@ -590,11 +607,22 @@ export class MirrorModule {
 
   #onRule(event: Extract<ServiceEvent, { kind: "acted" | "asked" }>): void {
     const { action, reason } = event;
+    // What began before the maintenance did, and ends in it.
+    if (event.kind === "asked" && this.isInMaintenance) {
+      this.holdBack(action, reason);
+      return;
+    }
     const text = `Action ${action}: ${reason}`;
     this.#options.tell({ kind: "actionTaken", severity: "E", text, data: { action } });
     if (event.kind === "acted") return;
     if (event.action === "stopstart") this.stopStart();
     else this.command({ kind: event.action === "stop" ? "stop" : "switchover" });
+  }
+
+  /** What would have been done by itself is told, so that people see what their work sets off. */
+  holdBack(action: string, reason: string): void {
+    const text = `Maintenance: would have done ${action}: ${reason}`;
+    this.#options.tell({ kind: "actionHeldBack", severity: "E", text, data: { action } });
   }
 
   #onArrived(state: ModuleState): void {
@@ -645,7 +673,9 @@ export class MirrorModule {
 /** A secondary runs scripts and what they started: it is not down. */
 const isDown = (state: ModuleState): boolean => state === "STOP" || state === "WAIT";
 
-const ACTION_OF: Readonly<Record<Command["kind"], ScriptAction>> = {
+const ACTION_OF: Readonly<
+  Record<Exclude<Command["kind"], "maintenanceOn" | "maintenanceOff">, ScriptAction>
+> = {
   start: "start",
   stop: "stop",
   switchover: "swap",

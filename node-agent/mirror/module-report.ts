@@ -7,6 +7,8 @@ import type { MirrorModule } from "./mirror-module.ts";
 export type ReportInputs = {
   readonly module: MirrorModule;
   readonly moduleId: string;
+  readonly nodeId: string;
+  readonly now: { readonly bootMs: number; readonly unixMs: number };
   readonly version: number;
   readonly warnings: readonly string[];
   readonly trees: readonly string[];
@@ -14,6 +16,8 @@ export type ReportInputs = {
   readonly metrics: EngineMetrics | null;
   readonly resync: ResyncProgress | null;
   readonly isAttached: boolean;
+  /** See replication/incomplete-marker.ts. */
+  readonly isHalfWritten: boolean;
   readonly leaseRemainingMs: number | null;
   readonly grantVoters: readonly string[];
 };
@@ -52,6 +56,9 @@ export function moduleReport(inputs: ReportInputs): ModuleReport {
           : { voters: [...grantVoters], remainingMs: Math.max(0, Math.floor(leaseRemainingMs)) },
       fenced: module.isFenced,
       historyId: disk.historyId,
+      copyHistoryId: disk.copyHistoryId,
+      unclean: disk.isUnclean,
+      outdatedSinceMs: disk.outdatedSinceMs,
     },
     replication: replicationFacts(inputs),
     vips: module.service.addresses.map((address) => {
@@ -68,8 +75,19 @@ export function moduleReport(inputs: ReportInputs): ModuleReport {
       text: sentence(fact.text ?? "-"),
     })),
     configurationVersion: inputs.version,
+    maintenance: maintenanceFacts(inputs),
     warnings: inputs.warnings.slice(0, 20).map(sentence),
   };
+}
+
+/** By the wall clock of now, which may have been stepped since it began. */
+function maintenanceFacts({ module, now }: ReportInputs): ModuleReport["maintenance"] {
+  const { maintenance } = module.disk;
+  if (maintenance === null || maintenance.isOver) return null;
+  const leftMs = maintenance.untilBootMs - now.bootMs;
+  // Whole seconds, so that two readings of two clocks do not make a change of it.
+  const untilMs = Math.max(0, Math.round((now.unixMs + leftMs) / 1000) * 1000);
+  return { untilMs, by: maintenance.by, reason: sentence(maintenance.reason) };
 }
 
 function replicationFacts(inputs: ReportInputs): ReplicationFacts {
@@ -78,6 +96,10 @@ function replicationFacts(inputs: ReportInputs): ReplicationFacts {
     attached: inputs.isAttached,
     lagMs: Math.max(0, Math.round(metrics?.oldestUnacknowledgedMs ?? 0)),
     backlogBytes: 0,
+    halfWritten: inputs.isHalfWritten,
+    ...(metrics === null || inputs.module.disk.primary !== inputs.nodeId
+      ? {}
+      : { alone: { changes: metrics.changesAlone, bytes: metrics.bytesAlone } }),
     resync:
       resync === null
         ? null

@@ -119,9 +119,9 @@ export function openMirror(
           resyncBytesPerSecond: config.rfs?.resyncBandwidthMax ?? null,
         },
       }),
-    newService: (onEvent, beforeServing) =>
+    newService: (onEvent, beforeServing, isInMaintenance) =>
       new Service({
-        ...{ moduleId, config, containment, beforeServing, onEvent },
+        ...{ moduleId, config, containment, beforeServing, isInMaintenance, onEvent },
         nodeId: ports.nodeId,
         mountPoints: trees,
         sparedProcessIds: ports.sparedProcessIds,

@@ -11,9 +11,10 @@ import { Service, type ServiceEvent } from "./service.ts";
 let module: TestModule;
 let service: Service | null;
 let events: ServiceEvent[];
+let isInMaintenance = false;
 beforeEach(() => {
   module = new TestModule();
-  [service, events] = [null, []];
+  [service, events, isInMaintenance] = [null, [], false];
 });
 afterEach(async () => {
   service?.close();
@@ -45,6 +46,7 @@ function open(action: ProcConfig["action"]): Service {
     mountPoints: [],
     sparedProcessIds: [],
     beforeServing: async () => true,
+    isInMaintenance: () => isInMaintenance,
     nowUnixMs: () => performance.now(),
     onEvent: (event) => events.push(event),
   });
@@ -84,6 +86,20 @@ test("one that dies at every start leads to a stop at the fourth time", async ()
   await until(() => reasons("asked").length > 0);
   expect(reasons("asked")).toEqual([expect.stringContaining("stop called by maxloop")]);
   expect(module.recorded()).toHaveLength(4);
+});
+
+test("in maintenance a dead application is told of once, and restarted when it is over", async () => {
+  const started = open({ kind: "restart" });
+  isInMaintenance = true;
+  signal(await startApplication(started), "SIGKILL");
+  await until(() => reasons("heldBack").length > 0);
+  // Ten polls pass in this time.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(reasons("heldBack")).toEqual([expect.stringContaining("restart (1 of 3)")]);
+  expect([applications(), reasons("acted")]).toEqual([[], []]);
+  isInMaintenance = false;
+  await until(isUp);
+  expect(reasons("acted")).toEqual([expect.stringContaining("restart (1 of 3)")]);
 });
 
 test("a restart that takes longer than a poll is not judged before it is over", async () => {

@@ -35,6 +35,8 @@ export type ServiceEvent =
       readonly reason: string;
     }
   | { readonly kind: "acted"; readonly action: string; readonly reason: string }
+  /** The rules ask for it, and a person works on the machines. */
+  | { readonly kind: "heldBack"; readonly action: string; readonly reason: string }
   | { readonly kind: "blocked"; readonly blocker: string | null }
   | { readonly kind: "problem"; readonly text: string };
 
@@ -53,6 +55,8 @@ export type ServiceOptions = {
    * application, with false when the wait is given up.
    */
   beforeServing(): Promise<boolean>;
+  /** A person works on the machines: checkers are watched and not obeyed. */
+  isInMaintenance(): boolean;
   nowUnixMs(): UnixMs;
   onEvent(event: ServiceEvent): void;
 };
@@ -118,6 +122,8 @@ export class Service {
       scripts: this.#scripts,
       processIds: () => containment.processIds(),
       nowUnixMs: options.nowUnixMs,
+      isInMaintenance: () => options.isInMaintenance(),
+      onHeldBack: (action, reason) => options.onEvent({ kind: "heldBack", action, reason }),
       onAction: (action, reason) => this.#onAction(action, reason),
       onBlocked: (blocker) => options.onEvent({ kind: "blocked", blocker }),
       onResource: (name, from, to, detail) =>

@@ -24,7 +24,8 @@ export function verbTarget(
     },
     log: (text, isImportant) =>
       tell({ kind: "scriptSaid", severity: isImportant ? "E" : "I", text }),
-    act(action, reason) {
+    act(action, reason, isAutomatic) {
+      if (isAutomatic && module.isInMaintenance) return module.holdBack(action, reason);
       tell({ kind: "actionTaken", severity: "E", text: reason, data: { action } });
       if (action === "restart") module.service.restart(null);
       else if (action === "stopstart") module.stopStart();

@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
-import { Epoch, Id, InSync, ModuleName, NodeName } from "#model/contract/common.ts";
+import { Count, Epoch, Id, InSync, ModuleName, NodeName, UnixMs } from "#model/contract/common.ts";
 import { PairDecisionSchema, QuorumSignature, ReleaseSchema } from "#model/contract/votes.ts";
+import { BY_CHARS_MAX } from "#model/quorum/maintenance.ts";
 import type { PeerState } from "#model/quorum/peer-state.ts";
 
 const Ask = z.nullable(z.object({ id: Id, epoch: Epoch }));
@@ -45,6 +46,16 @@ const PeerStateForm: z.ZodMiniType<PeerState> = z.object({
   isAttached: z.boolean(),
   isReady: z.boolean(),
   fault: z.nullable(z.string().check(z.maxLength(1024))),
+  maintenance: z.optional(
+    z.object({
+      id: Id,
+      serial: Count,
+      by: z.string().check(z.maxLength(BY_CHARS_MAX)),
+      forMs: Count,
+      untilUnixMs: UnixMs,
+      isOver: z.boolean(),
+    }),
+  ),
 });
 
 /** A state that the peer published; null when it is malformed or of a protocol we do not know. */

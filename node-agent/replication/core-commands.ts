@@ -289,6 +289,8 @@ export class CoreCommands {
     const oldestMs = sender.window.oldestSubmittedAtMs();
     return {
       operationsSubmitted: sender.operationsSubmitted,
+      changesAlone: sender.alone.changes,
+      bytesAlone: sender.alone.bytes,
       operationsApplied: secondary.operationsApplied,
       bytesSent: primary.bytesSent + secondary.bytesSent,
       bytesReceived: primary.bytesReceived + secondary.bytesReceived,

@@ -84,6 +84,9 @@ export type ResyncProgress = {
 /** Counters since `open`; for `status`, events and figures. */
 export type EngineMetrics = {
   readonly operationsSubmitted: number;
+  /** Primary: changes made without the peer, and bytes they wrote; its copy may lack them. */
+  readonly changesAlone: number;
+  readonly bytesAlone: number;
   readonly operationsApplied: number;
   readonly bytesSent: number;
   readonly bytesReceived: number;

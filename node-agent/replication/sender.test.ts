@@ -46,6 +46,23 @@ describe("a sender", () => {
     expect(connection.records.flat().every(({ epoch }) => epoch === 4)).toBe(true);
   });
 
+  test("counts the changes that the peer has not, and nothing while it must acknowledge", () => {
+    const { sender } = attached();
+    sender.submit(truncate);
+    expect(sender.alone).toEqual({ changes: 0, bytes: 0 });
+    sender.window.stopRequiring();
+    sender.submit(truncate);
+    sender.submit(fsync);
+    sender.submit({ kind: "write", id: 5, offsetBytes: 0, data: Buffer.alloc(100) });
+    expect(sender.alone).toEqual({ changes: 2, bytes: 100 });
+    sender.window.requirePeer();
+    expect(sender.alone).toEqual({ changes: 0, bytes: 0 });
+    sender.submit(truncate);
+    sender.window.stopRequiring();
+    sender.submit(truncate);
+    expect(sender.alone).toEqual({ changes: 1, bytes: 0 });
+  });
+
   test("copies what it keeps: the caller's buffer may change after submit", () => {
     const { sender, connection } = attached();
     const data = Buffer.from("before");

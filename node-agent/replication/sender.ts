@@ -12,7 +12,7 @@ import { assert } from "#model/shared/assert.ts";
 import type { BootMs, Epoch } from "#model/shared/ids.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 import { encodeFrame, type Frame } from "./frame.ts";
-import type { Operation, OperationSink } from "./operation.ts";
+import type { Operation, OperationKind, OperationSink } from "./operation.ts";
 import { WRITE_BYTES_MAX } from "./operation-codec.ts";
 import type { ConnectionLost } from "./sealed-connection.ts";
 import { WireWriter } from "./wire.ts";
@@ -29,6 +29,14 @@ export interface RecordSink {
 
 type Batch = { readonly lastSequence: number; readonly bytes: Buffer };
 
+/** What makes a copy differ; the others only name files, or ask for what is there already. */
+const CHANGES_FILES: Readonly<Record<OperationKind, boolean>> = {
+  ...{ bind: false, orphan: false, forget: false, fsync: false, syncfs: false },
+  ...{ create: true, mkdir: true, symlink: true, link: true, unlink: true, rmdir: true },
+  ...{ rename: true, write: true, truncate: true, fallocate: true },
+  ...{ setattr: true, setxattr: true, removexattr: true },
+};
+
 /** Runs a caller's `done`; an error in one must not keep the others waiting. */
 const release = (done: () => void): void => done();
 
@@ -44,6 +52,8 @@ export class Sender implements OperationSink {
   /** Set by the loop at each turn: a clock call per operation would be waste. */
   nowMs: BootMs = 0;
   operationsSubmitted = 0;
+  /** Changes, and bytes written by them, since the peer is not required: its copy may lack them. */
+  #alone = { changes: 0, bytes: 0 };
 
   constructor(limits?: WindowLimits) {
     this.window = new SenderWindow(release, limits);
@@ -55,11 +65,17 @@ export class Sender implements OperationSink {
     this.#epoch = epoch;
   }
 
+  /** What was changed here without the peer; nothing while it must acknowledge. */
+  get alone(): { readonly changes: number; readonly bytes: number } {
+    return this.window.isPeerRequired ? { changes: 0, bytes: 0 } : this.#alone;
+  }
+
   submit(operation: Operation, done?: () => void): boolean {
     if (operation.kind === "write" && operation.data.length > WRITE_BYTES_MAX) {
       return this.#submitInParts(operation, done);
     }
     this.operationsSubmitted += 1;
+    this.#countAlone(operation);
     const isSync = operation.kind === "fsync" || operation.kind === "syncfs";
     const data = operation.kind === "write" ? operation.data.length : 0;
     const sequence = this.window.submit({
@@ -74,6 +90,13 @@ export class Sender implements OperationSink {
       if (this.#batch.length >= BATCH_BYTES) this.#sendBatch();
     }
     return !this.window.isFull;
+  }
+
+  #countAlone(operation: Operation): void {
+    if (this.window.isPeerRequired) this.#alone = { changes: 0, bytes: 0 };
+    if (this.window.isPeerRequired || !CHANGES_FILES[operation.kind]) return;
+    const bytes = operation.kind === "write" ? operation.data.length : 0;
+    this.#alone = { changes: this.#alone.changes + 1, bytes: this.#alone.bytes + bytes };
   }
 
   /** One frame holds 1 MiB; the caller waits for the last part, which implies the others. */

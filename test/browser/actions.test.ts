@@ -93,7 +93,7 @@ describe.skipIf(!HAS_CHROMIUM)(`acting (${WHY_NOT})`, () => {
     await onPage("down", MODULE, async (page, { fake }) => {
       await choose(page, "Force node2 primary…");
       await dialog(page).getByText("Acknowledged writes may be lost").waitFor();
-      await dialog(page).getByText("node2 may lack acknowledged writes").waitFor();
+      await dialog(page).getByText("node2 may lack what was acknowledged after").waitFor();
       expect(await problemsOn(page)).toEqual([]);
       expect(await problemsInTheDark(page)).toEqual([]);
       const force = dialog(page).getByRole("button", { name: "Force primary" });
@@ -110,6 +110,28 @@ describe.skipIf(!HAS_CHROMIUM)(`acting (${WHY_NOT})`, () => {
       expect(fake.asked.map(({ request }) => request)).toEqual([
         { kind: "force-primary", node: "node2", seenEpoch: 41, confirm: "shop" },
       ]);
+    });
+  });
+
+  test("maintenance is asked for with its time, and shown with what is left of it", async () => {
+    await onPage("normal", MODULE, async (page, { fake }) => {
+      await choose(page, "Maintenance…");
+      await dialog(page).getByText("Nothing is done by itself").waitFor();
+      await dialog(page).getByLabel("2 hours").check();
+      await dialog(page).getByText("mirrorfarm module maintenance on shop --for 2h").waitFor();
+      expect(await problemsOn(page)).toEqual([]);
+      expect(await problemsInTheDark(page)).toEqual([]);
+      await dialog(page).getByRole("button", { name: "Begin maintenance" }).click();
+      await page.getByText("Beginning maintenance of shop").waitFor();
+      const asked = fake.asked.map(({ request }) => request);
+      expect(asked).toEqual([{ kind: "maintenance-on", forMs: 7_200_000 }]);
+    });
+    await onPage("maintenance", MODULE, async (page, { fake }) => {
+      await page.getByText("Maintenance, 1 h left").waitFor();
+      await choose(page, "End maintenance…");
+      await dialog(page).getByRole("button", { name: "End maintenance" }).click();
+      await page.getByText("Ending maintenance of shop").waitFor();
+      expect(fake.asked.map(({ request }) => request)).toEqual([{ kind: "maintenance-off" }]);
     });
   });
 

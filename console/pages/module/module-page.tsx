@@ -11,7 +11,7 @@ import type { ModuleView } from "#model/contract/snapshot.ts";
 import { ActionButton } from "../../actions/action-button.tsx";
 import { ActionMenu } from "../../actions/action-menu.tsx";
 import { describeProblem } from "../../api/client.ts";
-import { HealthBadge, Lasting } from "../../shell/badges.tsx";
+import { HealthBadge, Lasting, MaintenanceBadge } from "../../shell/badges.tsx";
 import { useCluster } from "../../shell/cluster-context.tsx";
 import { EventLog } from "../../shell/event-log.tsx";
 import { RouteLink } from "../../shell/route-link.tsx";
@@ -77,6 +77,7 @@ function Module({ module }: { readonly module: ModuleView }) {
             <Box fontSize="heading-m">
               <HealthBadge health={module.health} isStale={isStale} />
             </Box>
+            <MaintenanceBadge module={module} />
             {!isStale && (
               <Box color="text-body-secondary" padding={{ top: "xxxs" }}>
                 <Lasting sinceMs={module.sinceMs} />

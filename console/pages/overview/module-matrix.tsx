@@ -3,7 +3,7 @@ import Header from "@cloudscape-design/components/header";
 import Table, { type TableProps } from "@cloudscape-design/components/table";
 import type { ModuleView } from "#model/contract/snapshot.ts";
 import type { ClusterState } from "../../api/cluster-state.ts";
-import { HealthBadge, NodeStateBadge } from "../../shell/badges.tsx";
+import { HealthBadge, MaintenanceBadge, NodeStateBadge } from "../../shell/badges.tsx";
 import { useCluster } from "../../shell/cluster-context.tsx";
 import { modulePage } from "../../shell/paths.ts";
 import { RouteLink } from "../../shell/route-link.tsx";
@@ -22,7 +22,14 @@ export function ModuleMatrix({ state }: { readonly state: ClusterState }) {
     {
       id: "health",
       header: "Health",
-      cell: ({ health }) => <HealthBadge health={health} isStale={isStale} />,
+      cell: (module) => (
+        <>
+          <HealthBadge health={module.health} isStale={isStale} />
+          <div>
+            <MaintenanceBadge module={module} />
+          </div>
+        </>
+      ),
     },
     ...state.nodes.map(
       ({ id }): TableProps.ColumnDefinition<ModuleView> => ({

@@ -11,7 +11,7 @@ import type { ModuleView } from "#model/contract/snapshot.ts";
 import { ActionButton } from "../../actions/action-button.tsx";
 import { describeProblem } from "../../api/client.ts";
 import type { ClusterState } from "../../api/cluster-state.ts";
-import { Age, HealthBadge, Lasting } from "../../shell/badges.tsx";
+import { Age, HealthBadge, Lasting, MaintenanceBadge } from "../../shell/badges.tsx";
 import { useCluster } from "../../shell/cluster-context.tsx";
 import { EventsTable } from "../../shell/events-table.tsx";
 import { modulePage } from "../../shell/paths.ts";
@@ -119,6 +119,7 @@ function Attention({ modules }: { readonly modules: readonly ModuleView[] }) {
                   {module.id}
                 </RouteLink>
                 <HealthBadge health={module.health} isStale={isStale} />
+                <MaintenanceBadge module={module} />
                 <Box variant="small">
                   <Lasting sinceMs={module.sinceMs} />
                 </Box>

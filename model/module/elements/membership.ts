@@ -37,7 +37,7 @@ export const HEART = element(
     ),
     pulse: optional(
       duration("ms"),
-      "Time between heartbeats. Not given: that of the timer profile (SafeKit: 700ms).",
+      "Time between heartbeats, which go at the pace of the timer profile or faster (SafeKit: 700ms).",
     ),
     timeout: optional(
       duration("ms"),

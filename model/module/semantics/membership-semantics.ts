@@ -3,6 +3,7 @@ import { RFS } from "../elements/rfs.ts";
 import { SERVICE } from "../elements/service.ts";
 import { quote } from "../problem.ts";
 import type { TypedElement } from "../typed-element.ts";
+import { judgeHeartTimers } from "./heart-timers.ts";
 import type { Judging } from "./semantics.ts";
 import { judgeUnique } from "./unique.ts";
 
@@ -32,6 +33,7 @@ export function judgeMembership(service: TypedElement, judging: Judging): void {
   }
   const [heart, farm] = [service.child(HEART), service.child(FARM)];
   if (heart !== null) judgeHeart(heart, service.child(RFS) !== null, judging);
+  if (heart !== null && mode === "mirror") judgeHeartTimers(heart, judging);
   if (farm !== null) judgeUnique(farm.childrenOf(FARM_LAN), FARM_LAN.attributes.name, problems);
 }
 
@@ -41,6 +43,10 @@ function judgeHeart(heart: TypedElement, isReplicating: boolean, { problems }: J
   const [lans, idents] = [new Set<string>(), new Set<string>()];
   for (const heartbeat of heartbeats) {
     const hasServers = heartbeat.childrenOf(HEARTBEAT_SERVER).length > 0;
+    if (heartbeat.childrenOf(HEARTBEAT_SERVER).length > 2) {
+      const message = "a mirror keeps its data on two nodes, and this lists more: name two of them";
+      problems.error(heartbeat.offset, message);
+    }
     if (heartbeat.has(name) && hasServers) {
       problems.error(heartbeat.offset, "<heartbeat> has a name or <server>s, never both");
     }

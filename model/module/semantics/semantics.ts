@@ -2,6 +2,7 @@
  * What is right in each element and wrong together. One file per part; each looks only at values
  * that are sound, so that one mistake is reported once.
  */
+import type { TimerProfile } from "../../quorum/timers.ts";
 import { SERVICE } from "../elements/service.ts";
 import type { ProblemCollector } from "../problem.ts";
 import type { TypedElement } from "../typed-element.ts";
@@ -18,17 +19,19 @@ export type Judging = {
   readonly mode: "mirror" | "farm" | "light";
   /** For a playground on one machine: a virtual address may then be a loopback address. */
   readonly allowLoopback: boolean;
+  /** The cluster's timer profile; undefined where no cluster is known. */
+  readonly timers: TimerProfile | undefined;
 };
 
 /** Reports what is wrong across the elements of a `<service>`. */
 export function judgeService(
   service: TypedElement,
   problems: ProblemCollector,
-  allowLoopback: boolean,
+  options: Pick<Judging, "allowLoopback" | "timers">,
 ): void {
   // Which parts may be there rests on the mode alone: without it there is nothing to judge.
   if (!service.isSound(SERVICE.attributes.mode)) return;
-  const judging = { problems, mode: service.read(SERVICE.attributes.mode), allowLoopback };
+  const judging = { problems, mode: service.read(SERVICE.attributes.mode), ...options };
   if (judging.mode !== "mirror") {
     const message = `a ${judging.mode} module is understood but not acted on yet: it is not run`;
     problems.warn(service.offsetOf(SERVICE.attributes.mode), message);

@@ -1,6 +1,14 @@
 import type { BootMs } from "../../shared/ids.ts";
 import type { PeerState } from "../peer-state.ts";
-import { heardPeer, isWilling, isWitnessAway, pairFloor, peerSilenceMs } from "./facts.ts";
+import {
+  heardPeer,
+  isCutOff,
+  isWilling,
+  isWitnessAway,
+  pairFloor,
+  peerSilenceMs,
+} from "./facts.ts";
+import { isInMaintenance } from "./maintenance.ts";
 import type { NodeState, Purpose } from "./state.ts";
 
 /**
@@ -16,7 +24,20 @@ export type Ambition =
 
 const wait = (reason: string): Ambition => ({ kind: "wait", reason });
 
-export function ambition(s: NodeState, nowMs: BootMs): Ambition {
+export const ambition = (s: NodeState, nowMs: BootMs): Ambition =>
+  heldBack(s, freeAmbition(s, nowMs));
+
+/** In maintenance nobody is promoted, unless a person's own command asked for it. */
+function heldBack(s: NodeState, wish: Ambition): Ambition {
+  if (wish.kind !== "lead" || !isInMaintenance(s)) return wish;
+  const { purpose } = wish;
+  const isPersons = purpose.kind !== "promote" || purpose.release !== null;
+  // The last primary going on, though under a new epoch, changes nothing that people see.
+  const isSame = s.disk.primary === s.config.self && !s.disk.isUnclean;
+  return isPersons || isSame ? wish : wait(`would have taken over: ${wish.reason}`);
+}
+
+function freeAmbition(s: NodeState, nowMs: BootMs): Ambition {
   if (!s.disk.isStartWanted) return wait("stopped by a person");
   if (s.blocker !== null) return wait(`blocked: ${s.blocker}`);
   if (s.fault !== null) return wait(`the disk of this node failed: ${s.fault}`);
@@ -70,17 +91,19 @@ function afterOwnEpoch(s: NodeState, nowMs: BootMs): Ambition {
   const peer = heardPeer(s, nowMs);
   const released = s.disk.released;
   if (released !== null) {
-    const mayCome = peer !== null && isWilling(peer) && !peer.outdated;
+    const isAble = peer !== null && isWilling(peer) && !peer.outdated;
+    const mayCome = isAble && !isCutOff(s, peer, nowMs);
     if (mayCome && !isOutOfPatience(s, nowMs)) return wait(`handed over to ${released.to}`);
     if (peer === null && nowMs < s.bootWaitUntilMs) return wait(bootWaitText(s));
     return promote(s, "the node it handed over to did not take over");
   }
+  // The other copy may hold what this one lost: a vote that came to nothing is no reason to pass it.
+  if (s.disk.isUnclean) return afterUncleanBoot(s, peer, nowMs);
   if (pairFloor(s, nowMs) > s.disk.epoch) {
     if (isWitnessAway(s, nowMs)) return wait(`deciding together with ${s.config.peer}`);
     return promote(s, "a decision of the pair came to nothing: a newer epoch outgrows it");
   }
-  if (!s.disk.isUnclean) return { kind: "resume", reason: "this node was primary last" };
-  return afterUncleanBoot(s, peer, nowMs);
+  return { kind: "resume", reason: "this node was primary last" };
 }
 
 /** The page cache of this node is lost, and another node may have what it held. */
@@ -91,8 +114,13 @@ function afterUncleanBoot(s: NodeState, peer: PeerState | null, nowMs: BootMs): 
   }
   const isIn = s.disk.inSync.includes(s.config.peer) || s.disk.joining === s.config.peer;
   const isBetter = isIn && !peer.outdated && !peer.isUnclean;
-  if (isBetter && isWilling(peer) && !isOutOfPatience(s, nowMs)) {
-    return wait(`this OS died: ${s.config.peer}, which did not, goes first`);
+  // However long that takes: this copy lacks what the other one holds. Where that one does not
+  // reach the witness, the two of them decide together (pair-vote.ts).
+  if (isBetter && isWilling(peer)) {
+    const off = "; failover is off there: force-primary on it loses nothing";
+    return wait(
+      `this OS died: ${s.config.peer}, which did not, goes first${s.config.hasFailover ? "" : off}`,
+    );
   }
   return promote(s, "both nodes died: the last primary goes first");
 }
@@ -136,7 +164,8 @@ function besidePeer(s: NodeState, peer: PeerState, nowMs: BootMs): Ambition {
     return wait(`waiting until ${s.config.peer} has it recorded that this copy is complete`);
   }
   const goesFirst = !peer.outdated && (!peer.isUnclean || s.disk.isUnclean);
-  if (isWilling(peer) && goesFirst && !isOutOfPatience(s, nowMs)) {
+  const isWorse = s.disk.isUnclean && !peer.isUnclean;
+  if (isWilling(peer) && goesFirst && (isWorse || !isOutOfPatience(s, nowMs))) {
     return wait(`${s.config.peer} was primary last and goes first`);
   }
   return promote(s, `${s.config.peer} does not lead`);

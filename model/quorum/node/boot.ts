@@ -1,5 +1,6 @@
 import type { BootMs } from "../../shared/ids.ts";
 import { freshDisk, type NodeDisk } from "../disk.ts";
+import { carryOver } from "../maintenance.ts";
 import type { NodeConfig, NodeEvent } from "../types.ts";
 import type { NodeState, Role } from "./state.ts";
 
@@ -14,7 +15,7 @@ export type Unstarted = { readonly config: NodeConfig };
  */
 export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
   const isSameBoot = e.disk?.bootId === e.bootId;
-  const disk = bootDisk(config, e, isSameBoot);
+  const disk = bootDisk(config, e, isSameBoot, nowMs);
   const { bootWaitMs } = config.timers;
   const isServiceUp = e.isServiceUp === true;
   return {
@@ -48,6 +49,8 @@ export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
     unconfirmedSinceMs: null,
     accuseFromMs: nowMs,
     blocker: null,
+    heldBlocker: null,
+    unixAheadMs: e.nowUnixMs === undefined ? null : e.nowUnixMs - nowMs,
     fault: null,
     isServiceUp,
     counter: 1,
@@ -56,14 +59,17 @@ export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
   };
 }
 
-function bootDisk(config: NodeConfig, e: Started, isSameBoot: boolean): NodeDisk {
-  const disk = e.disk ?? freshDisk(config.moduleId, config.self, e.bootId, e.isDiskLost);
+function bootDisk(config: NodeConfig, e: Started, isSameBoot: boolean, nowMs: BootMs): NodeDisk {
+  // A file of an older agent lacks what was added since.
+  const fresh = freshDisk(config.moduleId, config.self, e.bootId, e.isDiskLost);
+  const disk = e.disk === null ? fresh : { ...fresh, ...e.disk };
   const wasWanted =
     isSameBoot || e.atBoot === "asBefore" ? disk.isStartWanted : e.atBoot === "start";
   const isUnclean = disk.isUnclean || (!isSameBoot && mayHaveLostWrites(disk, config));
   return {
     ...disk,
     bootId: e.bootId,
+    maintenance: carryOver(disk.maintenance, isSameBoot, nowMs, e.nowUnixMs ?? null),
     isUnclean,
     isStartWanted: wasWanted,
     isStoppedCleanly: !wasWanted && (disk.isStoppedCleanly || !isSameBoot),

@@ -1,8 +1,10 @@
 import { assertNever } from "../../shared/assert.ts";
 import type { BootMs } from "../../shared/ids.ts";
+import { lossByOwnWord } from "../possible-loss.ts";
 import type { Command } from "../types.ts";
 import { heardPeer } from "./facts.ts";
 import { canTakeOver, firstHandoverStep } from "./lead.ts";
+import { beginMaintenance, endMaintenance } from "./maintenance.ts";
 import { becomeCandidate } from "./promote.ts";
 import { type NodeState, patch, patchDisk, report, withRole } from "./state.ts";
 
@@ -17,6 +19,10 @@ export function command(s: NodeState, c: Command, nowMs: BootMs): NodeState {
       return switchover(s, nowMs);
     case "forcePrimary":
       return forcePrimary(s, c, nowMs);
+    case "maintenanceOn":
+      return beginMaintenance(s, c, nowMs);
+    case "maintenanceOff":
+      return endMaintenance(s, c);
     default:
       return assertNever(c);
   }
@@ -52,7 +58,10 @@ function forcePrimary(
       const { historyId, by, reason, withoutWitness } = c;
       const started = patchDisk(s, { isStartWanted: true, isStoppedCleanly: false });
       const purpose = { kind: "force", historyId, by, reason, withoutWitness } as const;
-      const told = report(started, "critical", `${by} forces this node to be primary: ${reason}`);
+      // What this node itself knows; the control plane's log says what it knows beside that.
+      const { text } = lossByOwnWord(s.config.self, { ...s.disk, historyId: s.disk.copyHistoryId });
+      const forced = `${by} forces this node to be primary: ${reason}`;
+      const told = report(started, "critical", `${forced}. ${text}`);
       return becomeCandidate(told, purpose, nowMs);
     }
     default:

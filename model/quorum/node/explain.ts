@@ -1,11 +1,19 @@
 import { assertNever } from "../../shared/assert.ts";
 import type { BootMs } from "../../shared/ids.ts";
+import { oneSentence } from "../../shared/one-sentence.ts";
 import { ambition } from "./ambition.ts";
 import { isWitnessAway, reachedPeer } from "./facts.ts";
+import { maintenanceOf, untilText } from "./maintenance.ts";
 import type { LeadingRole, NodeState } from "./state.ts";
 
 /** One sentence: what this node does, why, and what a person can do where one is needed. */
 export function explain(s: NodeState, nowMs: BootMs): string {
+  const maintenance = maintenanceOf(s);
+  const why = explainRole(s, nowMs);
+  return oneSentence(maintenance === null ? why : `${untilText(maintenance)}; ${why}`);
+}
+
+function explainRole(s: NodeState, nowMs: BootMs): string {
   const { role } = s;
   switch (role.kind) {
     case "stopped":

@@ -29,6 +29,19 @@ export const peerSilenceMs = (s: NodeState, nowMs: BootMs): number =>
 export const isWilling = (peer: PeerState): boolean =>
   peer.isStartWanted && !peer.isLeaving && peer.fault === null && peer.role !== "stopped";
 
+/** The epoch after this one would be this node's because the peer, able to lead, gave it away. */
+export function isByHandover(s: NodeState): boolean {
+  if (s.peer === null || !isWilling(s.peer)) return false;
+  if (s.role.kind === "candidate" && s.role.purpose.kind === "promote") {
+    if (s.role.purpose.release !== null) return true;
+  }
+  return s.peer.release?.to === s.config.self && s.peer.release.epoch === s.disk.epoch;
+}
+
+/** The peer alone does not reach the witness: it could take no role, however able it is. */
+export const isCutOff = (s: NodeState, peer: PeerState, nowMs: BootMs): boolean =>
+  peer.witnessIsAway && !isWitnessAway(s, nowMs);
+
 /** When the peer's promise for `epoch` ends, as counted here. */
 export const peerGrantUntil = (s: NodeState, epoch: Epoch): BootMs | null =>
   s.heard.peerGrantEpoch === epoch ? s.heard.peerGrantUntilMs : null;

@@ -4,6 +4,7 @@ import type { PeerState } from "../peer-state.ts";
 import {
   hasLiveGrant,
   heardPeer,
+  isCutOff,
   isDrained,
   isPeerGrantFresh,
   isWilling,
@@ -13,6 +14,7 @@ import {
   reachedPeer,
 } from "./facts.ts";
 import { stepHandover } from "./handover.ts";
+import { isInMaintenance } from "./maintenance.ts";
 import {
   type LeadingRole,
   type NodeState,
@@ -39,6 +41,7 @@ export function stepLeading(s: NodeState, nowMs: BootMs): NodeState {
     beginJoin,
     stepAsk,
     stepResync,
+    notePeerAway,
     beginHandover,
   ];
   let now = s;
@@ -110,6 +113,7 @@ function stepFence(s: NodeState, role: LeadingRole, nowMs: BootMs): NodeState {
   }
   if (nowMs - role.fencedSinceMs < s.config.timers.giveUpAfterMs) return s;
   if (!role.hasServed) return toWaiting(s, nowMs);
+  if (isInMaintenance(s)) return s;
   const because = `fenced for ${s.config.timers.giveUpAfterMs / 1000} s: gave up`;
   return withRole(report(s, "critical", because), { kind: "steppingDown", because });
 }
@@ -164,18 +168,27 @@ function stepResync(s: NodeState, role: LeadingRole, nowMs: BootMs): NodeState {
 const canFollow = (peer: PeerState, role: LeadingRole): boolean =>
   peer.epoch === role.epoch && peer.role === "following" && isWilling(peer);
 
+/** A peer that was away and comes back may be given its role back; one that gave it away may not. */
+function notePeerAway(s: NodeState, role: LeadingRole, nowMs: BootMs): NodeState {
+  const peer = heardPeer(s, nowMs);
+  const isThere = peer !== null && isWilling(peer);
+  if (!role.hasTriedReturn || isThere || role.handover !== null) return s;
+  return withRole(s, { ...role, hasTriedReturn: false });
+}
+
 /** Wishes that end this leadership in order: a person's, a checker's, a disk's, the preference. */
 function beginHandover(s: NodeState, role: LeadingRole, nowMs: BootMs): NodeState {
   if (role.handover !== null || !role.hasServed) return leaveUnserved(s, role, nowMs);
   const to = canTakeOver(s, role, nowMs) ? s.config.peer : null;
   const stopping = { step: "stoppingService", sinceMs: nowMs } as const;
   if (!s.disk.isStartWanted) {
-    const heir = s.config.hasFailover ? to : null;
+    const heir = s.config.hasFailover && !isInMaintenance(s) ? to : null;
     return withRole(s, { ...role, handover: { ...stopping, to: heir, goal: "stop" } });
   }
   if (s.blocker !== null) {
     return withRole(s, { ...role, handover: { ...stopping, to, goal: "wait" } });
   }
+  if (isInMaintenance(s)) return s;
   if (s.fault !== null && to !== null) {
     return withRole(s, { ...role, handover: { ...stopping, to, goal: "follow" } });
   }
@@ -208,7 +221,7 @@ function isPreferred(s: NodeState): boolean {
 /** The peer holds everything, is recorded so, takes the live stream and is ready. */
 export function canTakeOver(s: NodeState, role: LeadingRole, nowMs: BootMs): boolean {
   const peer = reachedPeer(s, nowMs);
-  if (peer === null || !canFollow(peer, role)) return false;
+  if (peer === null || !canFollow(peer, role) || isCutOff(s, peer, nowMs)) return false;
   const isIn = s.disk.inSync.includes(s.config.peer) && s.disk.joining === null;
   return isIn && role.isPeerAttached && !peer.outdated && peer.isReady;
 }

@@ -3,6 +3,7 @@ import type { NodeDisk } from "../disk.ts";
 import type { PairDecision } from "../pair.ts";
 import type { PeerState } from "../peer-state.ts";
 import type { WitnessRecord } from "../record.ts";
+import { isByHandover } from "./facts.ts";
 import { type NodeState, patch, patchDisk, report, withRole } from "./state.ts";
 
 /**
@@ -61,7 +62,7 @@ function learnEpoch(s: NodeState, news: News, nowMs: BootMs): NodeState {
     released: null,
     standingVote: null,
     forced: null,
-    previousPrimary: disk.primary,
+    previousPrimary: isByHandover(s) ? null : disk.primary,
   });
   const told = report(
     patch(learned, {

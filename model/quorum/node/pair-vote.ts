@@ -4,6 +4,7 @@ import { boundEpoch, hasOpenVote } from "../disk.ts";
 import { areSameTerms, type PairDecision, type PairTerms, pairTermsText } from "../pair.ts";
 import type { PeerState } from "../peer-state.ts";
 import { isPeerGrantFresh, isWilling, isWitnessAway, reachedPeer } from "./facts.ts";
+import { isInMaintenance } from "./maintenance.ts";
 import { peerStateOf } from "./peer-state-of.ts";
 import { becomeLeader } from "./promote.ts";
 import { type NodeState, patch, patchDisk, report, toWaiting, withRole } from "./state.ts";
@@ -34,7 +35,8 @@ const clearPairing = (s: NodeState): NodeState =>
   s.pairing === null ? s : patch(s, { pairing: null });
 
 function canPair(s: NodeState, peer: PeerState, nowMs: BootMs): boolean {
-  if (!isWitnessAway(s, nowMs) || !peer.witnessIsAway || s.blocker !== null) return false;
+  if (s.blocker !== null || !isWitnessMissed(s, peer, nowMs)) return false;
+  if (isInMaintenance(s) && !isHandover(s, peer)) return false;
   if (!s.disk.isStartWanted || (peer.role !== "waiting" && peer.role !== "fenced")) return false;
   // A primary that this node can help needs no new epoch: one that was just chosen least of all.
   if (leaderToFollow(s, nowMs) !== null) return false;
@@ -54,6 +56,23 @@ function canPair(s: NodeState, peer: PeerState, nowMs: BootMs): boolean {
       return false;
   }
 }
+
+/**
+ * Away for both; or for one of them, who should go first and cannot, while the other one, which
+ * could, must not: it lacks what the first one holds. That is worth a decision of the pair only
+ * when it lasts.
+ */
+function isWitnessMissed(s: NodeState, peer: PeerState, nowMs: BootMs): boolean {
+  const isAway = isWitnessAway(s, nowMs);
+  if (isAway && peer.witnessIsAway) return true;
+  if (s.role.kind !== "waiting" && s.role.kind !== "candidate") return false;
+  const hasWaited = nowMs - s.role.sinceMs >= s.config.timers.bootWaitMs;
+  return hasWaited && (isAway || peer.witnessIsAway);
+}
+
+/** A person's switchover is under way: what they command is done, in maintenance too. */
+const isHandover = (s: NodeState, peer: PeerState): boolean =>
+  s.disk.released !== null || peer.release !== null;
 
 /** The lower name. Keeps its standing proposal while it still says what both disks say. */
 function propose(s: NodeState, peer: PeerState, chosen: Chosen): PairTerms | null {

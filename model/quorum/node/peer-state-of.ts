@@ -37,7 +37,14 @@ export function peerStateOf(s: NodeState, nowMs: BootMs): PeerState {
     isAttached: s.attachedEpoch !== null && s.attachedEpoch === disk.epoch,
     isReady: role.kind === "following" && s.blocker === null && s.fault === null,
     fault: s.fault,
+    ...publishedMaintenance(s),
   };
+}
+
+function publishedMaintenance({ disk }: NodeState): Pick<PeerState, "maintenance"> {
+  if (disk.maintenance === null) return {};
+  const { id, serial, by, forMs, untilUnixMs, isOver } = disk.maintenance;
+  return { maintenance: { id, serial, by, forMs, untilUnixMs, isOver } };
 }
 
 function publishedRole(s: NodeState): PublishedRole {

@@ -1,7 +1,7 @@
 import type { BootMs, Epoch, NodeId } from "../../shared/ids.ts";
 import { boundEpoch } from "../disk.ts";
 import { ambition } from "./ambition.ts";
-import { heardPeer, isWitnessAway, pairFloor } from "./facts.ts";
+import { heardPeer, isByHandover, isWitnessAway, pairFloor } from "./facts.ts";
 import {
   type LeadingRole,
   type NodeState,
@@ -19,7 +19,9 @@ import {
  * and acknowledges nothing for the old epoch, as the answer may be yes.
  */
 export function becomeCandidate(s: NodeState, purpose: Purpose, nowMs: BootMs): NodeState {
-  return withRole(s, { kind: "candidate", purpose, step: "closing", sinceMs: nowMs });
+  // Patience that ran out while waiting is not there anew: the wish would end with its own success.
+  const sinceMs = s.role.kind === "waiting" ? s.role.sinceMs : nowMs;
+  return withRole(s, { kind: "candidate", purpose, step: "closing", sinceMs });
 }
 
 export function stepCandidate(s: NodeState, nowMs: BootMs): NodeState {
@@ -83,6 +85,8 @@ type NewEpoch = {
 /** The new epoch is this node's: durable with the next persist, which comes before any answer. */
 export function becomeLeader(s: NodeState, e: NewEpoch, nowMs: BootMs): NodeState {
   const isSameEpoch = s.disk.epoch === e.epoch;
+  const isHandedOver = isSameEpoch ? s.disk.previousPrimary === null : isByHandover(s);
+  const before = isHandedOver ? null : s.disk.primary;
   const disk = patchDisk(s, {
     epoch: e.epoch,
     historyId: e.historyId,
@@ -98,7 +102,7 @@ export function becomeLeader(s: NodeState, e: NewEpoch, nowMs: BootMs): NodeStat
     released: null,
     pairDecision: isSameEpoch ? s.disk.pairDecision : null,
     forced: isSameEpoch ? s.disk.forced : null,
-    previousPrimary: isSameEpoch ? s.disk.previousPrimary : s.disk.primary,
+    previousPrimary: isSameEpoch ? s.disk.previousPrimary : before,
   });
   // A fenced primary that is chosen again thaws where it stood: its application never stopped.
   const was = s.role.kind === "leading" && s.role.hasServed ? s.role : null;
@@ -113,7 +117,8 @@ export function becomeLeader(s: NodeState, e: NewEpoch, nowMs: BootMs): NodeStat
     resync: null,
     resyncNotBeforeMs: nowMs,
     handover: null,
-    hasTriedReturn: false,
+    // Whoever handed over, and is as able as ever, did not lose its role: it wants none back.
+    hasTriedReturn: isHandedOver,
   };
   const led = withRole(patch(disk, { attachedEpoch: null, voteGiven: null }), role);
   return report(led, "event", `this node is primary of epoch ${e.epoch}`);

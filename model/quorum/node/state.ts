@@ -59,6 +59,10 @@ export type NodeState = {
   /** Silence before the end of a stall of our own is not held against the peer. */
   readonly accuseFromMs: BootMs;
   readonly blocker: string | null;
+  /** What a checker blocks this node with, held back while a person works on it. */
+  readonly heldBlocker: string | null;
+  /** Wall clock minus BOOTTIME, as told last; null = never told. */
+  readonly unixAheadMs: number | null;
   readonly fault: string | null;
   readonly isServiceUp: boolean;
   /** Grows by one with everything that needs a number of its own. */
@@ -128,7 +132,7 @@ export type LeadingRole = {
   readonly resync: { readonly attempt: number; readonly setAside: boolean } | null;
   readonly resyncNotBeforeMs: BootMs;
   readonly handover: Handover | null;
-  /** Automatic return to the preferred primary was tried: once per joining. */
+  /** Automatic return to the preferred primary was tried: once for each time the peer was away. */
   readonly hasTriedReturn: boolean;
 };
 

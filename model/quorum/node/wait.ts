@@ -41,8 +41,13 @@ function stepResuming(s: NodeState, nowMs: BootMs): NodeState {
   // A standing vote lasts through restarts. Only a person's force can have passed it by, so after
   // a boot this node listens for a moment before it trusts its own disk alone.
   const isByStandingVote = standingVote?.epoch === epoch;
-  const hasAsked = s.witness.record?.known?.epoch === epoch || s.isSameBoot;
-  if (isByStandingVote && !hasAsked && nowMs < s.bootWaitUntilMs) return s;
+  const known = s.witness.record?.known ?? null;
+  const isKnown = known?.epoch === epoch && known.historyId === historyId;
+  // A person answered for the peer at that moment, not for ever.
+  const isPersons = standingVote?.from === "person";
+  const listensUntilMs = isPersons ? s.startedMs + s.config.timers.bootWaitMs : s.bootWaitUntilMs;
+  const mustListen = !isKnown && (isPersons || !s.isSameBoot);
+  if (isByStandingVote && mustListen && nowMs < listensUntilMs) return s;
   return becomeLeader(s, { epoch, historyId, inSync }, nowMs);
 }
 

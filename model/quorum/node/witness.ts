@@ -212,8 +212,7 @@ function grown(s: NodeState, inSync: readonly string[]): NodeState {
   if (s.role.kind !== "leading" || s.disk.joining === null) return s;
   const witness = { ...s.witness, grantUntilMs: null };
   const recorded = patchDisk(patch(s, { witness }), { inSync, joining: null });
-  const role = { ...s.role, hasTriedReturn: false };
-  return report(withRole(recorded, role), "event", `in sync: ${inSync.join(", ")}`);
+  return report(recorded, "event", `in sync: ${inSync.join(", ")}`);
 }
 
 type Refused = Extract<VoteAnswer, { kind: "refused" }>;

@@ -1,6 +1,8 @@
 import { assert } from "../../shared/assert.ts";
 import type { Epoch, NodeId } from "../../shared/ids.ts";
+import { REASON_CHARS_MAX } from "../../shared/one-sentence.ts";
 import { hasOpenVote, type NodeDisk } from "../disk.ts";
+import { heardPeer, isWilling } from "../node/facts.ts";
 import type { NodeState } from "../node.ts";
 import type { WitnessRecord } from "../record.ts";
 import type { NodeEffect } from "../types.ts";
@@ -45,7 +47,8 @@ export class Judge {
   readonly #acknowledged: { readonly op: number; readonly epoch: Epoch }[] = [];
   /** A person, or a start after the death of both, accepted that writes may be missing. */
   readonly #forgiven = new Set<number>();
-  readonly #leaders = new Map<Epoch, NodeId>();
+  /** By epoch and history: a forced epoch may equal one that its person did not know of. */
+  readonly #leaders = new Map<string, NodeId>();
   #ops = 0;
   readonly #world: World;
 
@@ -70,9 +73,10 @@ export class Judge {
 
   /** S1, S4: one primary per epoch, and it holds whatever was ever acknowledged. */
   serves(node: SimNode, epoch: Epoch): void {
-    const known = this.#leaders.get(epoch);
+    const key = `${epoch} ${node.disk?.historyId}`;
+    const known = this.#leaders.get(key);
     assert(known === undefined || known === node.id, `S1: epoch ${epoch} has two primaries`);
-    this.#leaders.set(epoch, node.id);
+    this.#leaders.set(key, node.id);
     for (const { op } of this.#acknowledged) {
       if (this.#forgiven.has(op) || node.data.applied.has(op)) continue;
       assert(false, `S4: ${node.id} lacks acknowledged ${op}: ${this.#world.picture()}`);
@@ -91,6 +95,24 @@ export class Judge {
     this.#acknowledged.push({ op, epoch });
   }
 
+  /** Every decision says why, in one sentence that fits where it is shown. */
+  reasoned(reason: string): void {
+    const isOneLine = reason.trim() !== "" && !reason.includes("\n");
+    assert(isOneLine && reason.length <= REASON_CHARS_MAX, `no sentence: "${reason}"`);
+  }
+
+  /** S4: nobody starts as if both had died while it hears a complete copy that would go first. */
+  resorted(was: NodeState | { readonly config: object }, s: NodeState): void {
+    const isAsked = "role" in was && was.role.kind === "candidate" && was.role.step === "closing";
+    if (!isAsked || s.role.kind !== "candidate" || s.role.step !== "asking") return;
+    if (s.role.purpose.kind !== "promote" || !s.role.purpose.isLastResort) return;
+    const peer = heardPeer(s, this.#world.nowMs);
+    const { inSync, joining, epoch } = s.disk;
+    const isIn = peer !== null && (inSync.includes(peer.nodeId) || joining === peer.nodeId);
+    const isWhole = isIn && peer.epoch === epoch && !peer.outdated && !peer.isUnclean;
+    assert(!isWhole || !isWilling(peer), `S4: ${s.config.self} passes ${this.#world.picture()}`);
+  }
+
   decided(node: SimNode, effects: readonly NodeEffect[]): void {
     const broken = brokenOrder(node.id, node.state, effects);
     assert(broken === null, `${broken}`);
@@ -102,6 +124,7 @@ export class Judge {
     // A start from what the disk kept counts as the death of both, and is shown as such.
     const isByPair = now.primary === id && now.pairDecision !== null;
     if (was.isUnclean && !now.isUnclean && isByPair) this.forgive(id);
+    if (was.forced === null && now.forced !== null) this.forgive(id);
     assert(now.epoch >= was.epoch, `S2: ${id} went back from ${was.epoch} to ${now.epoch}`);
     const voted = was.pairVote?.terms.epoch ?? 0;
     const bound = Math.max(now.epoch, now.pairVote?.terms.epoch ?? 0);

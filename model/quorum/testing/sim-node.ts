@@ -1,4 +1,4 @@
-import type { BootMs, Epoch, NodeId } from "../../shared/ids.ts";
+import type { BootMs, Epoch, NodeId, UnixMs } from "../../shared/ids.ts";
 import type { NodeDisk } from "../disk.ts";
 import { decideNode, type NodeState } from "../node.ts";
 import type { PeerState } from "../peer-state.ts";
@@ -33,6 +33,8 @@ export class SimNode {
   target: TargetState = "STOP";
   reason = "";
   readonly reports: string[] = [];
+  /** How often each kind of effect ran. */
+  readonly #ran = new Map<NodeEffect["kind"], number>();
   /** Crash before the n-th effect from now. */
   crashAtEffect: number | null = null;
   /** The lease cell. */
@@ -50,6 +52,8 @@ export class SimNode {
   /** Outlives the agent, not the machine. */
   #runsService = false;
   #frozenMs = 0;
+  /** The wall clock minus the world's time; a step of it is one assignment. */
+  unixAheadMs = 1_800_000_000_000;
   readonly #inbox: NodeEvent[] = [];
   #osRun = 0;
   readonly #world: World;
@@ -61,6 +65,10 @@ export class SimNode {
     this.id = config.self;
     this.#initialData = initialData;
     this.data = new SimData(world, this);
+  }
+
+  get unixMs(): UnixMs {
+    return this.#world.nowMs + this.unixAheadMs;
   }
 
   get peer(): SimNode {
@@ -86,6 +94,7 @@ export class SimNode {
       isServiceUp: this.#runsService,
       atBoot,
       newHistoryId: `history-${incarnation}`,
+      nowUnixMs: this.unixMs,
     });
     this.#beat(run);
     this.#tick(run);
@@ -181,6 +190,8 @@ export class SimNode {
     this.state = decision.state;
     this.reason = decision.reason;
     const run = this.#run;
+    this.#world.judge.reasoned(decision.reason);
+    this.#world.judge.resorted(was, decision.state);
     this.#world.judge.decided(this, decision.effects);
     for (const effect of decision.effects) {
       if (this.crashAtEffect !== null) {
@@ -196,7 +207,12 @@ export class SimNode {
     }
   }
 
+  ran(kind: NodeEffect["kind"]): number {
+    return this.#ran.get(kind) ?? 0;
+  }
+
   #apply(e: NodeEffect): void {
+    this.#ran.set(e.kind, this.ran(e.kind) + 1);
     switch (e.kind) {
       case "persist":
         this.#world.judge.persisted(this.id, this.disk, e.disk);
@@ -285,7 +301,7 @@ export class SimNode {
         peerGrantUntilMs: this.#peerGrant?.untilMs ?? null,
         peerGrantEpoch: this.#peerGrant?.epoch ?? null,
       });
-      this.tell({ kind: "ticked" });
+      this.tell({ kind: "ticked", nowUnixMs: this.unixMs });
       this.data.work();
     }
     this.#world.after(50, () => this.#tick(run));

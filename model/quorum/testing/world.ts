@@ -1,4 +1,4 @@
-import type { NodeId } from "../../shared/ids.ts";
+import type { ModuleId, NodeId } from "../../shared/ids.ts";
 import { decideVote } from "../decide-vote.ts";
 import type { WitnessRecord } from "../record.ts";
 import { type QuorumTimers, TIMER_PROFILES } from "../timers.ts";
@@ -18,6 +18,7 @@ export type WorldOptions = {
   readonly config?: Partial<Pick<NodeConfig, "hasFailover" | "defaultPrimary" | "addressMovedBy">>;
   readonly data?: Partial<Record<NodeId, "empty" | "hasData">>;
   readonly seed?: number;
+  readonly moduleId?: ModuleId;
 };
 
 type Task = { readonly atMs: number; readonly order: number; readonly run: () => void };
@@ -58,7 +59,7 @@ export class World {
       new SimNode(
         this,
         {
-          moduleId: "shop",
+          moduleId: options.moduleId ?? "shop",
           self,
           peer,
           timers: this.timers,
@@ -191,6 +192,7 @@ export class World {
     const decision = decideVote(was, request, this.nowMs, settings);
     this.record = decision.record;
     this.votes.push({ request, answer: decision.answer });
+    this.judge.reasoned(decision.reason);
     this.judge.voted(was, decision.record, request);
     return decision.answer;
   }

@@ -149,9 +149,9 @@ export class ModuleRig {
             ...{ listen: { host: "127.0.0.1", port: 0 }, stateDirectory: files.directory },
           },
         }),
-      newService: (onEvent, beforeServing) =>
+      newService: (onEvent, beforeServing, isInMaintenance) =>
         new Service({
-          ...{ moduleId: "shop", nodeId: "node1", config, onEvent, beforeServing },
+          ...{ moduleId: "shop", nodeId: "node1", config, onEvent, beforeServing, isInMaintenance },
           ...{ directories: files.directories, containment: files.containment },
           ...{ mountPoints: [], sparedProcessIds: [], nowUnixMs: nowMs },
         }),
