@@ -9,7 +9,7 @@ type Bounds = { readonly epochsMax: number; readonly budget: Budget };
 export const DEFAULT_BOUNDS: Readonly<Record<"together" | "free", Bounds>> = {
   together: {
     epochsMax: 3,
-    budget: { faults: 3, crashes: 2, strays: 2, lostReplies: 1, forces: 1, orders: 1 },
+    budget: { faults: 2, crashes: 2, strays: 2, lostReplies: 1, forces: 1, orders: 1 },
   },
   free: {
     epochsMax: 3,

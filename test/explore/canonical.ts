@@ -81,7 +81,8 @@ const canonicalDisk = (disk: NodeDisk): NodeDisk => ({
 function canonicalShell(shell: Shell, shift: Shift): Shell {
   const untilMs = shift.dueOrNull(shell.grant?.untilMs ?? null);
   const grant = shell.grant === null || untilMs === null ? null : { ...shell.grant, untilMs };
-  return { ...shell, grant, promiseEndsMs: shift.dueOrNull(shell.promiseEndsMs) };
+  const disk = shell.disk === null ? null : canonicalDisk(shell.disk);
+  return { ...shell, grant, disk, promiseEndsMs: shift.dueOrNull(shell.promiseEndsMs) };
 }
 
 function canonicalState(self: NodeId, s: Mind, shift: Shift): Mind {

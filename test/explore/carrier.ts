@@ -38,7 +38,10 @@ export class Carrier {
   /** The agent dies after that many of them; null: it does not. */
   #dieAfter: number | null = null;
 
+  readonly areClocksTogether: boolean;
+
   constructor(areClocksTogether: boolean) {
+    this.areClocksTogether = areClocksTogether;
     this.timers = exploredTimers(areClocksTogether);
     this.#configs = { a: configOf("a", this.timers), b: configOf("b", this.timers) };
   }

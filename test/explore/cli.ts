@@ -6,8 +6,8 @@
  */
 import { parseArgs } from "node:util";
 import { DEFAULT_BOUNDS } from "./bounds.ts";
-import { type Budget, IDS } from "./explored-world.ts";
-import { inSyncWorld, Search, type Searched } from "./search.ts";
+import type { Budget } from "./explored-world.ts";
+import { Search, type Searched } from "./search.ts";
 import { storyOf } from "./story.ts";
 
 const USAGE = `usage: npm run explore -- [options]
@@ -47,7 +47,7 @@ const search = new Search({
     if (!values.json && process.stderr.isTTY) process.stderr.write(`\r${left}\x1b[K`);
   },
 });
-const done = search.run(IDS.map((id) => inSyncWorld(id, budget)));
+const done = search.run();
 report(done);
 process.exit(done.broken !== null ? 1 : done.isComplete ? 0 : 3);
 

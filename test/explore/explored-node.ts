@@ -40,6 +40,8 @@ export type Shell = {
   readonly link: Link;
   readonly flush: Epoch | null;
   readonly runsService: boolean;
+  /** What is on the disk; null: what the decision believes, as it should always be. */
+  readonly disk: NodeDisk | null;
 };
 
 /** What a node knows; its configuration is the same in every state. */
@@ -66,6 +68,7 @@ export type Happening =
   | { readonly kind: "peerHeard"; readonly state: PeerState; readonly seeks: Epoch | null }
   | { readonly kind: "heartbeatAnswered"; readonly epoch: Epoch }
   | { readonly kind: "answered"; readonly answer: VoteAnswer }
+  | { readonly kind: "unanswered"; readonly requestId: string }
   | { readonly kind: "attached" }
   | { readonly kind: "linkBroken" }
   | { readonly kind: "linkTold" }
@@ -107,6 +110,7 @@ const FRESH_SHELL: Shell = {
   link: "none",
   flush: null,
   runsService: false,
+  disk: null,
 };
 
 class NodeStep {
@@ -128,7 +132,7 @@ class NodeStep {
     const isLive = was.kind === "live";
     this.#state = isLive ? { ...was.state, config } : null;
     this.#shell = isLive ? was.shell : { ...FRESH_SHELL, runsService: was.runsService };
-    this.#disk = isLive ? was.state.disk : was.disk;
+    this.#disk = isLive ? (was.shell.disk ?? was.state.disk) : was.disk;
   }
 
   run(happening: Happening): Step {
@@ -141,6 +145,8 @@ class NodeStep {
     const state = this.#state;
     assert(state !== null, "a step ends with a node that lives");
     const { config: _, ...mind } = state;
+    const isWritten = JSON.stringify(this.#disk) === JSON.stringify(state.disk);
+    this.#patch({ disk: isWritten ? null : this.#disk });
     return {
       node: { kind: "live", state: mind, shell: this.#shell },
       nowMs: this.#nowMs,
@@ -173,6 +179,9 @@ class NodeStep {
           requestId: h.answer.requestId,
           answer: h.answer,
         });
+        return;
+      case "unanswered":
+        this.#events.push({ kind: "voteFailed", requestId: h.requestId, cause: "no answer" });
         return;
       case "commanded":
         this.#events.push(h);

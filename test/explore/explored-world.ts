@@ -142,7 +142,9 @@ function checkVote(was: WitnessRecord | null, now: WitnessRecord | null, request
 export const servedEpoch = (node: ExploredNode): number | null =>
   node.kind === "live" && node.shell.data.kind === "serve" ? node.shell.data.epoch : null;
 
-export const diskOf = (node: ExploredNode) => (node.kind === "live" ? node.state.disk : node.disk);
+/** What a crash now would leave. */
+export const diskOf = (node: ExploredNode) =>
+  node.kind === "live" ? (node.shell.disk ?? node.state.disk) : node.disk;
 
 /** What was done by a step, kept once for each node and happening. */
 export type KnownStep = Step & {

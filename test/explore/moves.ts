@@ -49,7 +49,8 @@ export function eachMove(c: Carrier, w: World, options: MoveOptions, found: Foun
       },
       isFault,
     );
-    if (w.budget.crashes === 0) return;
+    // A crash on top of a move that is a fault already costs two.
+    if (w.budget.crashes < 1 || w.budget.faults < (isFault ? 2 : 1)) return;
     for (let n = 1; n <= writes; n += 1) {
       const dying = `${text}; the agent dies after write ${n} of it`;
       found(dying, () => settle(c, upTo(n).world, options.areClocksTogether), true);
@@ -199,7 +200,8 @@ function heartbeats(c: Carrier, w: World, id: Id, emit: Emit): void {
   const peer = w[peerId];
   const state = peer.kind === "live" ? peer.state.shown?.peerState : undefined;
   if (peer.kind === "dead" || state === undefined || isCut(w, `${peerId}>${id}`)) return;
-  emit(`${id} hears ${peerId}`, () => hear(c, w, id, true));
+  // With one clock for all, heartbeats come with its ticks; with free ones, at any moment.
+  if (!c.areClocksTogether) emit(`${id} hears ${peerId}`, () => hear(c, w, id, true));
   if (w.budget.strays > 0 && w.strays.beats[id] === undefined) {
     const { seek } = peer.shell;
     emit(
@@ -255,7 +257,11 @@ function votes(c: Carrier, w: World, id: Id, emit: Emit): void {
   if (w.budget.lostReplies > 0) {
     emit(
       `the witness answers ${what}, and the answer is lost`,
-      () => spend(c.voted(w, request).world, "lostReplies"),
+      () => {
+        const asked = spend(c.voted(w, request).world, "lostReplies");
+        const requestId = request.id;
+        return c.carry(asked, id, "unanswered", () => ({ kind: "unanswered", requestId }));
+      },
       true,
     );
   }
@@ -368,8 +374,8 @@ function people(c: Carrier, w: World, id: Id, node: LiveNode, emit: Emit): void 
 }
 
 function crashes(w: World, id: Id, node: LiveNode, emit: Emit): void {
-  if (w.budget.crashes === 0) return;
-  const dead = { disk: node.state.disk, runsService: node.shell.runsService };
+  if (w.budget.crashes < 1) return;
+  const dead = { disk: diskOf(node), runsService: node.shell.runsService };
   emit(
     `the agent of ${id} dies`,
     () => died(w, id, { kind: "dead", ...dead, hasLostPower: false }),

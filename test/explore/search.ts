@@ -72,8 +72,13 @@ export class Search {
     this.#carrier = new Carrier(options.areClocksTogether);
   }
 
-  run(starts: readonly World[]): Searched {
-    for (const start of starts) this.#add(start, -1, "start");
+  /** From a pair in sync, led by the one and by the other. */
+  run(): Searched {
+    try {
+      for (const id of IDS) this.#add(inSyncWorld(id, this.#options.budget), -1, "start");
+    } catch (thrown) {
+      this.#broken = { promise: `${promiseOf(thrown)} (at the first start)`, moves: [] };
+    }
     const row = new Int32Array(WIDTH);
     let next = 0;
     let layerEnds = this.#table.size;

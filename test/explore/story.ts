@@ -10,6 +10,7 @@ export function storyOf(
   areClocksTogether: boolean,
   budget: Budget,
 ): readonly string[] {
+  if (broken.moves.length === 0) return [`so: ${broken.promise}`];
   for (const id of IDS) {
     const told = tell(inSyncWorld(id, budget), broken.moves, areClocksTogether);
     if (told !== null) return [...told, `so: ${broken.promise}`];

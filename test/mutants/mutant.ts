@@ -1,0 +1,26 @@
+/**
+ * A mutant is the product with one thing wrong: one exact place of one source file, rewritten as it
+ * is loaded. No product file has a switch for it. A place that matches other than once means that
+ * the product has moved on, and the mutant must be thought about again.
+ */
+export type Mutant = {
+  readonly id: string;
+  /** What is wrong with it, as a person would say. */
+  readonly wrong: string;
+  /** From the top of the repository. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+  /** What must notice it. */
+  readonly caughtBy: "explore" | "sim";
+};
+
+/** The source with the mutant's place rewritten. */
+export function mutate(mutant: Mutant, source: string): string {
+  const parts = source.split(mutant.find);
+  if (parts.length !== 2) {
+    const times = parts.length - 1;
+    throw new Error(`${mutant.id}: its place stands ${times} times in ${mutant.file}, not once`);
+  }
+  return parts.join(mutant.replace);
+}

@@ -1,0 +1,159 @@
+import type { Mutant } from "./mutant.ts";
+
+const NODE = "model/quorum/node";
+
+/** The quorum protocol: the explorer must find a story in which each breaks a promise. */
+const PROTOCOL: readonly Mutant[] = [
+  {
+    id: "M03",
+    wrong: "a lease is counted from the answer, not from before the question",
+    file: `${NODE}/witness.ts`,
+    find: "  pending.firstSentMs + yes.leaseMs * HOLDER_SHARE;",
+    replace: "  pending.lastSentMs + 2 * yes.leaseMs;",
+    caughtBy: "explore",
+  },
+  {
+    id: "M06",
+    wrong: "a vote is sent before it is on the disk",
+    file: `${NODE}/effects.ts`,
+    find: "  restrain(effects, was, now, after);\n",
+    replace: "  restrain(effects, was, now, after);\n  tell(effects, was, now);\n",
+    caughtBy: "explore",
+  },
+  {
+    id: "M07",
+    wrong: "a standing vote is given and not written down",
+    file: `${NODE}/wait.ts`,
+    find: "  const given = patchDisk(s, { outdated: true });",
+    replace: "  const given = s;",
+    caughtBy: "explore",
+  },
+  {
+    id: "M09",
+    wrong: "a primary acknowledges alone when it has asked for that, before the answer",
+    file: `${NODE}/facts.ts`,
+    find: "  !role.isPeerAttached && s.disk.joining === null && !s.disk.inSync.includes(s.config.peer);",
+    replace:
+      '  !role.isPeerAttached && (s.witness.pending?.request.kind === "grant" || (s.disk.joining === null && !s.disk.inSync.includes(s.config.peer)));',
+    caughtBy: "explore",
+  },
+  {
+    id: "M10",
+    wrong: "the witness ignores the version that a request was decided from",
+    file: "model/quorum/decide-vote.ts",
+    find: "  if (request.version !== (record?.version ?? 0)) {",
+    replace: "  if (request.version > 1_000_000) {",
+    caughtBy: "explore",
+  },
+  {
+    id: "M11",
+    wrong: "the larger set is recorded before the peer says that its copy is complete",
+    file: `${NODE}/lead.ts`,
+    find: "  const isOut = !s.disk.inSync.includes(peer) && s.disk.joining === null;\n  if (!role.isPeerAttached || !isOut",
+    replace:
+      "  const isOut = !s.disk.inSync.includes(peer) && s.disk.joining === null;\n  if (!isOut",
+    caughtBy: "explore",
+  },
+  {
+    id: "M14",
+    wrong: "no answer is taken for a no",
+    file: `${NODE}/witness.ts`,
+    find: "  const silentSinceMs = s.witness.silentSinceMs ?? pending.firstSentMs;\n  const witness = { ...s.witness, silentSinceMs, pending: { ...pending, isInFlight: false } };\n  return patch(s, { witness });",
+    replace:
+      "  const witness = { ...s.witness, pending: null };\n  return patchDisk(patch(s, { witness }), { asked: 0 });",
+    caughtBy: "explore",
+  },
+  {
+    id: "M16",
+    wrong: "a copy that may lack writes is promoted",
+    file: "model/quorum/decide-vote.ts",
+    find: "  if (!record.inSync.includes(ask.nodeId)) {",
+    replace: "  if (record.inSync.length === 0) {",
+    caughtBy: "explore",
+  },
+  {
+    id: "M20",
+    wrong: "a node that was primary before a restart goes on without another voter",
+    file: `${NODE}/wait.ts`,
+    find: "  if (!hasLiveGrant(s, epoch, nowMs)) return s;",
+    replace: "",
+    caughtBy: "explore",
+  },
+  {
+    id: "M27",
+    wrong: "a forced primary keeps the epoch that was",
+    file: "model/quorum/decide-vote.ts",
+    find: "  const next: WitnessRecord = {\n    ...was,\n    epoch: ask.toEpoch,",
+    replace: "  const next: WitnessRecord = {\n    ...was,\n    epoch: was.epoch,",
+    caughtBy: "explore",
+  },
+  {
+    id: "M31",
+    wrong: "writes are acknowledged alone while the recording of the larger set is unanswered",
+    file: `${NODE}/facts.ts`,
+    find: "  !role.isPeerAttached && s.disk.joining === null && !s.disk.inSync.includes(s.config.peer);",
+    replace: "  !role.isPeerAttached && !s.disk.inSync.includes(s.config.peer);",
+    caughtBy: "explore",
+  },
+  {
+    id: "M32",
+    wrong: "a granted request that changes nothing does not raise the version",
+    file: "model/quorum/decide-vote.ts",
+    find: "  const record = { ...next, version: next.version + 1, requests };",
+    replace:
+      "  const isSame = next.inSync.join() === d.record?.inSync.join() && next.epoch === d.record?.epoch;\n  const record = { ...next, version: next.version + (isSame ? 0 : 1), requests };",
+    caughtBy: "explore",
+  },
+  {
+    id: "M33",
+    wrong: "a node promises to help while its own question is open",
+    file: `${NODE}/outputs.ts`,
+    find: '  if (s.disk.epoch === 0 || s.disk.primary !== s.config.peer || hasOpenVote(s.disk)) return null;\n  if (s.role.kind === "candidate"',
+    replace:
+      '  if (s.disk.epoch === 0 || s.disk.primary !== s.config.peer) return null;\n  if (s.role.kind === "stopped"',
+    caughtBy: "explore",
+  },
+  {
+    id: "M34",
+    wrong: "at equal epochs the lower name is chosen, whatever the last primary's disk says",
+    file: `${NODE}/pair-vote.ts`,
+    find: "  const set = owner === undefined ? [] : setOf(owner, nodes, top);\n  const able = nodes.filter((n) => set.includes(n.nodeId) && !n.outdated);",
+    replace: "  void setOf;\n  const able = nodes;",
+    caughtBy: "explore",
+  },
+  {
+    id: "M35",
+    wrong: "a node whose machine died keeps its place as if it held everything",
+    file: `${NODE}/boot.ts`,
+    find: "  return !isAlone;",
+    replace: "  return isAlone && false;",
+    caughtBy: "explore",
+  },
+  {
+    id: "M36",
+    wrong: "a copy counts as complete before the primary requires its acknowledgement",
+    file: `${NODE}/wait.ts`,
+    find: "  if (!isRequired || !isComplete || leader.standingVoteAsk !== null) return s;",
+    replace: "  if (!isComplete || leader.standingVoteAsk !== null) return s;",
+    caughtBy: "explore",
+  },
+  {
+    id: "M37",
+    wrong: "a secondary that asks for promotion still takes operations of the old epoch",
+    file: `${NODE}/outputs.ts`,
+    find: '  if (s.role.kind === "candidate") return s.role.step === "asking";',
+    replace: '  if (s.role.kind === "candidate") return false;',
+    caughtBy: "explore",
+  },
+  {
+    id: "M38",
+    wrong: "a primary hands over before the other disk has everything",
+    file: `${NODE}/handover.ts`,
+    find: '      return withRole(s, { ...role, handover: { ...handover, step: "flushing", sinceMs: nowMs } });\n    case "flushing":\n      if (role.isPeerAttached) return s;',
+    replace:
+      '      return withRole(s, { ...role, handover: { ...handover, step: "signing", sinceMs: nowMs } });\n    case "flushing":\n      if (role.isPeerAttached) return s;',
+    caughtBy: "explore",
+  },
+];
+
+export const MUTANTS: readonly Mutant[] = PROTOCOL;
