@@ -34,7 +34,7 @@ export function ActionMenu({ module }: { readonly module: ModuleView }) {
     item("Stop…", "stop", null),
     item("Restart…", "restart", null),
     item("Switch over…", "switchover", null),
-    item("Maintenance…", "maintenance-on", null),
+    item("Begin maintenance…", "maintenance-on", null),
     item("End maintenance…", "maintenance-off", null),
     ...nodes.map((node) => ({
       text: `Only on ${node}`,

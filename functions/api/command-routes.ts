@@ -140,7 +140,7 @@ async function seenNow(
   const nowMs = cp.clock.nowMs();
   return {
     isSilent: (nodeId) => isSilent(reports.get(nodeId)?.receivedAtMs ?? 0, nowMs),
-    lossOf: (nodeId) => lossOf(moduleId, nodeId, row, reports),
+    lossOf: (nodeId) => lossOf(moduleId, nodeId, row, reports, nowMs),
   };
 }
 

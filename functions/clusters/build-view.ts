@@ -135,7 +135,13 @@ function onNode(
     silent: record === undefined || isSilent(record.receivedAtMs, source.nowMs),
     possibleLoss:
       mode === "mirror"
-        ? lossOf(moduleId, nodeId, source.witness.get(moduleId) ?? null, source.reports)
+        ? lossOf(
+            moduleId,
+            nodeId,
+            source.witness.get(moduleId) ?? null,
+            source.reports,
+            source.nowMs,
+          )
         : null,
   };
 }

@@ -5,12 +5,14 @@
 import type { WitnessRow } from "#model/contract/votes.ts";
 import { type PossibleLoss, possibleLoss } from "#model/quorum/possible-loss.ts";
 import type { ReportRecord } from "./records.ts";
+import { isSilent } from "./reports.ts";
 
 export function lossOf(
   moduleId: string,
   nodeId: string,
   row: WitnessRow | null,
   reports: ReadonlyMap<string, ReportRecord>,
+  nowMs: number,
 ): PossibleLoss {
   const told = [...reports].flatMap(([id, record]) => {
     const module = record.report.modules.find((one) => one.moduleId === moduleId);
@@ -33,6 +35,8 @@ export function lossOf(
             epoch: quorum.epoch,
             historyId: quorum.copyHistoryId ?? null,
             outdated: quorum.outdated,
+            saidAtMs: own.record.receivedAtMs,
+            isSilent: isSilent(own.record.receivedAtMs, nowMs),
             isUnclean: quorum.unclean ?? false,
             isHalfWritten: own.module.replication?.halfWritten ?? false,
             outdatedSinceMs: outdatedAtMs === null ? null : outdatedAtMs + own.record.offsetMs,

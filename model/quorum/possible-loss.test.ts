@@ -33,6 +33,18 @@ describe("what a forced primary may lose", () => {
     expect(loss({ own: later })).toMatchObject({ kind: "since", sinceMs: AT_MS });
   });
 
+  test("and after its last word, where it fell silent before it could tell of a promise", () => {
+    const silent = { ...own, outdated: false, saidAtMs: AT_MS - 4000 };
+    expect(loss({ own: silent })).toMatchObject({ kind: "since", sinceMs: AT_MS - 4000 });
+    // It said later that it is out: had it promised, it would have noted when.
+    const knows = { ...own, saidAtMs: AT_MS - 4000 };
+    expect(loss({ own: knows })).toMatchObject({ kind: "since", sinceMs: AT_MS });
+    const record = { inSync: ["a", "b"], historyId: "h", leftAtMs: null };
+    const whole = { ...own, outdated: false };
+    expect(loss({ record, own: whole })).toMatchObject({ kind: "none" });
+    expect(loss({ record, own: { ...whole, isSilent: true } })).toMatchObject({ kind: "unknown" });
+  });
+
   test("so many changes as the other node last told of, if it told of them since", () => {
     const told = { nodeId: "a", changes: 12, bytes: 3400, asOfMs: AT_MS + 60_000 };
     const text = "by its report of 2027-01-15 08:01:00 UTC, a had made 12 changes (3400 bytes";

@@ -7,7 +7,8 @@ import { utcText } from "../shared/utc-text.ts";
  *
  * The beginning of what a copy lacks is known from two notes, both made *before* the first write
  * that it lacks was acknowledged: the node's own, when it promised by a standing vote that it is
- * out of the set, and the witness's, when it recorded a set without it. The earlier one counts. How
+ * out of the set, and the witness's, when it recorded a set without it. The earlier one counts. A
+ * node that fell silent may have promised after its last word, so that word counts too. How
  * much was changed since is known from the last report of the node that went on alone.
  */
 export type PossibleLoss = {
@@ -43,6 +44,10 @@ export type LossFacts = {
     readonly isHalfWritten?: boolean;
     /** When it promised that it is out of the set. */
     readonly outdatedSinceMs: UnixMs | null;
+    /** The moment of this word of it. */
+    readonly saidAtMs?: UnixMs;
+    /** No later word of it came in time: it may have promised since. */
+    readonly isSilent?: boolean;
   } | null;
   /** What other nodes changed without it, as of their last reports. */
   readonly alone: readonly {
@@ -72,6 +77,11 @@ export function possibleLoss({ node, record, own, alone }: LossFacts): PossibleL
         `The OS of ${node} died: what only its memory held is gone; how much, nobody can tell.`,
       );
     }
+    if (own.isSilent === true) {
+      return unknown(
+        `${node} held every write when it last spoke, and is silent: what it lacks by now, nobody can tell.`,
+      );
+    }
     const set = record.inSync.join(", ");
     return {
       ...NOTHING,
@@ -83,7 +93,8 @@ export function possibleLoss({ node, record, own, alone }: LossFacts): PossibleL
   if (notes.length === 0) {
     return unknown(`${node} may lack acknowledged writes; since when, nobody has noted.`);
   }
-  return since(node, Math.min(...notes), alone);
+  const saidWhole = own.outdated || own.saidAtMs === undefined ? [] : [own.saidAtMs];
+  return since(node, Math.min(...notes, ...saidWhole), alone);
 }
 
 const halfWritten = (node: NodeId): PossibleLoss =>

@@ -115,7 +115,7 @@ describe.skipIf(!HAS_CHROMIUM)(`acting (${WHY_NOT})`, () => {
 
   test("maintenance is asked for with its time, and shown with what is left of it", async () => {
     await onPage("normal", MODULE, async (page, { fake }) => {
-      await choose(page, "Maintenance…");
+      await choose(page, "Begin maintenance…");
       await dialog(page).getByText("Nothing is done by itself").waitFor();
       await dialog(page).getByLabel("2 hours").check();
       await dialog(page).getByText("mirrorfarm module maintenance on shop --for 2h").waitFor();
