@@ -13,14 +13,14 @@ import type { ServeCommand, ServeOptions, ServeReport } from "./serve-options.ts
 const STEP_MS_MAX = 20_000;
 const SERVE = path.join(import.meta.dirname, "serve-process.ts");
 
-/** Why mounts cannot be tested here; null when they can. Shown as NOT RUN. */
+/** Why mounts cannot be tested here; null when they can. Part of the skipped tests' names. */
 export function whyNotRun(): string | null {
-  if (process.getuid?.() !== 0) return "NOT RUN: needs root to mount";
+  if (process.getuid?.() !== 0) return "(needs root)";
   try {
     accessSync("/dev/fuse", constants.R_OK | constants.W_OK);
     return null;
   } catch {
-    return "NOT RUN: no /dev/fuse";
+    return "(needs FUSE: /dev/fuse cannot be opened)";
   }
 }
 

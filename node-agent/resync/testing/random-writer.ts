@@ -28,6 +28,8 @@ const NAMES = [
   Buffer.from("ö"),
 ];
 const ROOT: Uint8Array = new Uint8Array();
+/** Only root gets at what it has taken from itself; anybody else keeps its own access. */
+const KEPT_MODE = process.getuid?.() === 0 ? 0 : 0o700;
 /** What may happen when a change is tried where it cannot be: no change, so nothing to report. */
 const EXPECTED = new Set([
   "ENOENT",
@@ -225,7 +227,9 @@ export class RandomWriter {
     const path = this.#entry();
     const stat = fs.lstatSync(this.#at(path));
     if (this.#below(2) === 0) fs.lchownSync(this.#at(path), this.#below(4), this.#below(4));
-    if (!stat.isSymbolicLink()) fs.chmodSync(this.#at(path), this.#below(0o10000));
+    if (!stat.isSymbolicLink()) {
+      fs.chmodSync(this.#at(path), this.#below(0o10000) | KEPT_MODE);
+    }
     if (this.#below(2) === 0) {
       const mtime = { seconds: this.#below(2 ** 32) - 1000, nanoseconds: this.#below(1e9) };
       const times = timespecs(null, mtime);
