@@ -1,4 +1,6 @@
 import { defineConfig } from "vitest/config";
+import { bound } from "./test/setup/length.ts";
+import { StageReporter } from "./test/setup/stage-report.ts";
 
 /**
  * One project per stage of `npm test` (see test/run.ts): each has its own budget of minutes, its
@@ -8,15 +10,19 @@ const stage = (name: string, include: string[], testTimeout: number) => ({
   test: {
     name,
     include,
-    testTimeout,
-    hookTimeout: testTimeout,
+    testTimeout: bound(testTimeout),
+    hookTimeout: bound(testTimeout),
     fileParallelism: name === "unit",
     sequence: { groupOrder: 0 },
   },
 });
 
+/** Where test/run.ts wants to read what became of each test. */
+const reportPath = process.env["MIRRORFARM_STAGE_REPORT"];
+
 export default defineConfig({
   test: {
+    reporters: ["default", ...(reportPath === undefined ? [] : [new StageReporter(reportPath)])],
     projects: [
       stage(
         "unit",

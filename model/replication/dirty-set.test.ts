@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { cases } from "../../test/setup/length.ts";
 import { type ByteRange, DIRTY_LIMITS, DirtySet } from "./dirty-set.ts";
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
@@ -106,7 +107,7 @@ describe("dirty set", () => {
           expect(covering).toBeDefined();
         }
       }),
-      { numRuns: 200 },
+      { numRuns: cases(200) },
     );
   });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { cases } from "../../test/setup/length.ts";
 import { ERRNO } from "../adapters/linux/errno.ts";
 import { effectiveGid, effectiveUid } from "../adapters/linux/identity.ts";
 import type { Operation } from "../replication/operation.ts";
@@ -230,7 +231,7 @@ describe("the server", () => {
         const reply = kernel.reply();
         return reply?.unique === unique && reply.error <= 0 && kernel.reply() === null;
       }),
-      { numRuns: 2000 },
+      { numRuns: cases(2000) },
     );
     expect(faults).toEqual([]);
   });

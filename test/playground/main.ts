@@ -3,10 +3,10 @@
  * takes the same commands as the page's buttons. Ctrl-C ends it all.
  */
 import { spawn } from "node:child_process";
-import { accessSync, constants, existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { whyNoFuse } from "../setup/needs.ts";
 import { chooseModule, type PlaygroundModule } from "./applications.ts";
 import { removeFolder, takeFolder } from "./own-folder.ts";
 import { servePage } from "./page-server.ts";
@@ -46,24 +46,6 @@ function actionOf(line: string): string | null {
   if (verb === "cut" || verb === "mend") return "link";
   if (verb === "switch") return "switch";
   if ((verb === "stop" || verb === "start") && name === "control") return "control";
-  return null;
-}
-
-/** Why replicated directories cannot be mounted here, and what to do; null when they can. */
-function whyNoFuse(): string | null {
-  if (!existsSync("/dev/fuse")) {
-    return "there is no /dev/fuse: load the module (sudo modprobe fuse), or start the container with --device /dev/fuse --cap-add SYS_ADMIN";
-  }
-  try {
-    accessSync("/dev/fuse", constants.R_OK | constants.W_OK);
-  } catch {
-    return "this user may not open /dev/fuse: sudo chmod 666 /dev/fuse (Debian's own default), or run it as root";
-  }
-  const isRoot = process.getuid?.() === 0;
-  const hasHelper = ["/usr/bin/fusermount3", "/bin/fusermount3"].some((path) => existsSync(path));
-  if (!isRoot && !hasHelper) {
-    return "without root, mounts need fusermount3: sudo apt-get install -y --no-install-recommends fuse3";
-  }
   return null;
 }
 
