@@ -218,6 +218,36 @@ describe("hard links do not hide a change from a resync", () => {
     expect(pair.differences()).toEqual([]);
   });
 
+  test("made through a name that goes before the first pass comes by", async () => {
+    fs.mkdirSync(at("d"));
+    // Equal on both sides, so that nothing makes the first pass read it a second time.
+    for (const root of [pair.source, pair.target]) fs.writeFileSync(join(root, "a"), "0123456789");
+    for (const name of ["b", "c"]) fs.linkSync(at("a"), at(`d/${name}`));
+    const application = new Application();
+    let isWritten = false;
+    const { target } = await pair.run({
+      core: { takeDirty: () => application.dirty.take() },
+      channel: (channel) => ({
+        send: (record) => {
+          channel.send(record);
+          const decoded = decodeRecord(record);
+          // "a" has been read, and "d" is listed next.
+          if (isWritten || !decoded.ok || decoded.value[0]?.kind !== "list") return;
+          isWritten = true;
+          const { mtime } = fs.statSync(at("a"));
+          application.write("d/b", 3, 4, 7);
+          fs.utimesSync(at("a"), mtime, mtime);
+          application.unlink("d/b");
+        },
+        receive: (timeoutMs) => channel.receive(timeoutMs),
+        close: () => channel.close(),
+      }),
+    });
+    expect(isWritten).toBe(true);
+    expect(target).toMatchObject({ ok: true });
+    expect(pair.differences()).toEqual([]);
+  });
+
   test("and fifos with two names stay one", async () => {
     fs.mkdirSync(at("d"));
     file.mknodat(file.AT_FDCWD, cString(at("f")), file.S_IFIFO | 0o600, 0);
