@@ -8,10 +8,11 @@
  * at any look of that pass: the rest lies outside the tree, came into being where nobody looked, or
  * went before the pass came by. A count that has fallen by the next look is no reason to forget it.
  *
- * A change is reported under the name that it was made through. When that name has gone by the
- * time the report is looked at, or leads to another file, the change is still to be found under
- * the other names: `leave` says whose they are.
+ * A change is reported under the name that it was made through, with the inode. When that name has
+ * gone by the time the report is looked at, or leads to another file, the change is still to be
+ * found under the other names: `suspect` finds the group by the inode.
  */
+import type { InodeKey } from "#model/replication/dirty-set.ts";
 import { pathKey } from "./tree.ts";
 
 /** Names of one inode in one tree. */
@@ -19,7 +20,7 @@ export type LinkGroup = {
   /** Its number on the wire; from 1. */
   readonly id: number;
   readonly tree: number;
-  readonly inodeKey: number | bigint;
+  readonly inodeKey: InodeKey;
   readonly names: Map<string, Uint8Array>;
   leader: Uint8Array | null;
   /** All of its content has been (or will be) compared in this pass, through whichever name. */
@@ -56,12 +57,12 @@ export class Links {
     this.#visited = new Set();
   }
 
-  knows(tree: number, inodeKey: number | bigint): boolean {
+  knows(tree: number, inodeKey: InodeKey): boolean {
     return this.#groups.size > 0 && this.#groups.has(`${tree}/${inodeKey}`);
   }
 
   /** Notes that `path` is a name of this inode. */
-  visit(tree: number, inodeKey: number | bigint, linkCount: number, path: Uint8Array): LinkGroup {
+  visit(tree: number, inodeKey: InodeKey, linkCount: number, path: Uint8Array): LinkGroup {
     const key = `${tree}/${inodeKey}`;
     let group = this.#groups.get(key);
     if (group === undefined) {
@@ -82,6 +83,12 @@ export class Links {
     group.leader ??= path;
     this.#touched.add(group);
     return group;
+  }
+
+  /** The file was changed under a name that does not lead to it any more. */
+  suspect(tree: number, inodeKey: InodeKey): void {
+    const group = this.#groups.get(`${tree}/${inodeKey}`);
+    if (group !== undefined) this.suspects.add(group);
   }
 
   /** `path` is no name of a known group any more: it has gone, or is another file now. */

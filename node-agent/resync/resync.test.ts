@@ -308,7 +308,7 @@ describe("a resync ends", () => {
           // Too much for the last pass, if nearly nothing to read.
           fs.writeFileSync(inSource("a"), "");
           fs.truncateSync(inSource("a"), 40_000_000 + slowed.length);
-          dirty.changedFile(0, Buffer.from("a"));
+          dirty.changedFile(0, Buffer.from("a"), { inode: fs.statSync(inSource("a")).ino });
           return dirty.take();
         },
         slow: (milliseconds) => slowed.push(milliseconds),
