@@ -29,7 +29,7 @@ export default defineConfig({
         [
           "{model,functions,node-agent,console,infra}/**/*.test.ts",
           "test/*.test.ts",
-          "test/setup/*.test.ts",
+          "test/{setup,playground}/*.test.ts",
         ],
         20_000,
       ),

@@ -19,7 +19,8 @@ const HELP = `npm start [-- OPTIONS]      a whole cluster on this machine, to wa
   --module NAME|FILE.safe     what runs on it: shop (the default: a small web shop), postgresql
                               (as root), or a module file, whose directories and addresses use
                               %FARM_DATA% and %FARM_ADDRESS%, as both nodes are on this machine
-  --module-port N             where a module file serves on its node (default 8080)
+  --module-port N             where a module file serves on its node (default: where its first tcp
+                              checker looks, else 8080)
   --customers N               how many customers ask at the same time (default 4)
   --port N                    port of the playground's page (default 8300)
   --service-port N            port of the service's address (default 8380)
@@ -51,8 +52,9 @@ function actionOf(line: string): string | null {
 
 function line(shown: Shown): string {
   const nodes = shown.nodes.map((node) => `${node.name} ${node.shape} ${node.word}`).join("   ");
-  const { load } = shown;
-  const counted = load === null ? "" : `   ${countText(load)}   ${load.text}`;
+  const { load, answer, address } = shown;
+  const answered = answer === null ? "" : `   ${address}: ${answer.text}`;
+  const counted = load === null ? answered : `   ${countText(load)}   ${load.text}`;
   return `${nodes}${counted}\n  ${shown.why}`;
 }
 
@@ -72,7 +74,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       module: { type: "string", default: "shop" },
-      "module-port": { type: "string", default: "8080" },
+      "module-port": { type: "string" },
       network: { type: "string", default: "0" },
       customers: { type: "string", default: "4" },
       port: { type: "string", default: "8300" },
@@ -89,9 +91,14 @@ async function main(): Promise<void> {
   if (values.watch) return watch();
   const why = whyNoFuse();
   if (why !== null) refuse(`the playground cannot mount its directories: ${why}`);
-  const port = (name: "port" | "module-port" | "service-port" | "control-port") =>
+  const port = (name: "port" | "service-port" | "control-port") =>
     numberOf(name, values[name], 65_534);
-  const module = chooseModule(values.module, port("module-port"));
+  const own = values["module-port"];
+  const module = await chooseModule(values.module, {
+    port: own === undefined ? null : numberOf("module-port", own, 65_534),
+    // npm runs scripts in the project's folder and says here where it was called.
+    from: process.env["INIT_CWD"] ?? process.cwd(),
+  });
   if (typeof module === "string") refuse(module);
   const options = {
     customers: numberOf("customers", values.customers, 1000),
@@ -106,6 +113,7 @@ async function main(): Promise<void> {
   const notMine = takeFolder(folder);
   if (notMine !== null) refuse(notMine);
   const isQuiet = values.json;
+  if (!isQuiet) for (const note of module.notes) say(`note: ${note}`);
   const playground = new Playground({
     ...options,
     ...{ folder, module, say: isQuiet ? () => undefined : say },
