@@ -93,8 +93,14 @@ test("a change during a report makes another one after it, never beside it", asy
   expect(sent).toHaveLength(2);
 });
 
-test("once stopped only the last word is told", async () => {
+test("a report that was due is not made once stopped", async () => {
   reporter.soon();
+  reporter.stop();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(sent).toHaveLength(0);
+});
+
+test("once stopped only the last word is told", async () => {
   reporter.stop();
   reporter.soon();
   await vi.advanceTimersByTimeAsync(60_000);
