@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
 import type { ClusterSnapshot } from "../../model/contract/snapshot.ts";
+import { MODULES_FOLDER } from "../setup/module-archive.ts";
 import {
   CLI_IN_CONTROL,
   type LabCluster,
