@@ -39,11 +39,12 @@ const STAGES: readonly Stage[] = [
     shortened: { short: "few seeds", long: "more seeds" },
   },
   { name: "posix", minutes: 5, needsRoot: true, shortened: null },
-  { name: "contract", minutes: 3, needsRoot: false, shortened: null },
+  { name: "contract", minutes: 2, needsRoot: false, shortened: null },
   {
     ...{ name: "lab", minutes: 6, needsRoot: true },
     shortened: { short: "each fault once", long: "each fault N times (3)" },
   },
+  { name: "systemd", minutes: 1, needsRoot: true, shortened: null },
   { name: "browser", minutes: 3, needsRoot: false, shortened: null },
 ];
 const MINUTES_MAX = 25;
