@@ -71,7 +71,7 @@ describe.skipIf(!HAS_CHROMIUM)(`the real control plane${LACKING}`, () => {
       expect(await admin.upload("shop", archive)).toMatchObject({ ok: true });
       // No reload: it comes by the stream.
       await page.getByRole("link", { name: "shop" }).first().click();
-      await page.getByText("No node has reported yet.").waitFor();
+      await seen(page, "No node has reported yet.").waitFor();
       await page.getByText("Unknown").first().waitFor();
       await seen(page, "no report yet").waitFor();
       expect(await problemsOn(page)).toEqual([]);

@@ -94,11 +94,7 @@ async function view(): Promise<ModuleView | undefined> {
 }
 
 const events = (cgroup: string): string => read(`/sys/fs/cgroup/${cgroup}/cgroup.events`);
-/** Frozen, or with nothing in it. */
-const isStill = (cgroup: string): boolean => {
-  const told = events(cgroup);
-  return told === "" || told.includes("frozen 1") || told.includes("populated 0");
-};
+const isFrozen = (cgroup: string): boolean => events(cgroup).includes("frozen 1");
 const SERVICE = `system.slice/${DATABASE}.service`;
 const MODULE = `system.slice/${AGENT}.service/mirrorfarm/node1/shop`;
 
@@ -130,7 +126,11 @@ describe(`an agent that systemd runs${LACKING}`, () => {
       expect(commands).toContain("sleep 7772");
       // Its only voter goes away: no grant, and nothing of the module may run on.
       await machine.mustExec(["systemctl", "kill", "--signal=SIGKILL", "control-plane"]);
-      await waitFor("the fence", () => (isStill(MODULE) && isStill(SERVICE) ? true : null), 60_000);
+      await waitFor(
+        "the fence",
+        () => (isFrozen(MODULE) && isFrozen(SERVICE) ? true : null),
+        60_000,
+      );
     },
     180_000,
   );
