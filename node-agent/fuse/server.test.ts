@@ -1,9 +1,18 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { FileChange } from "#model/replication/dirty-set.ts";
 import { cases } from "../../test/setup/length.ts";
 import { ERRNO } from "../adapters/linux/errno.ts";
 import { effectiveGid, effectiveUid } from "../adapters/linux/identity.ts";
@@ -187,6 +196,21 @@ describe("the server", () => {
     expect(reply?.payload.readUInt32LE(0)).toBe(5);
     expect(operations.at(-1)).toMatchObject({ kind: "write", id: 3, offsetBytes: 1 });
     expect(readFileSync(path.join(folder, "b"), "latin1")).toBe("\u000023456");
+  });
+
+  test("tells a running resync where something changed, and in which file", () => {
+    const told: [string, FileChange][] = [];
+    server.mutations = {
+      changedFile: (_tree, name, change) => told.push([Buffer.from(name).toString(), change]),
+      changedDirectory: () => undefined,
+      changedSubtree: () => undefined,
+      changedEverything: () => undefined,
+    };
+    const file = create("a");
+    call(OPCODE.WRITE, file.nodeId, ...asWrite(file.handle, 3n, "xy"));
+    // The name may be gone when somebody looks: other names of the same file are found by this.
+    const inode = statSync(path.join(folder, "a")).ino;
+    expect(told.at(-1)).toEqual(["a", { inode, offsetBytes: 3, lengthBytes: 3 }]);
   });
 
   test("an unknown request is answered with ENOSYS, one about an unknown file with ESTALE", () => {
