@@ -1,4 +1,6 @@
 import { defineConfig } from "vitest/config";
+import { bound } from "./test/setup/length.ts";
+import { StageReporter } from "./test/setup/stage-report.ts";
 
 /**
  * One project per stage of `npm test` (see test/run.ts): each has its own budget of minutes, its
@@ -8,22 +10,26 @@ const stage = (name: string, include: string[], testTimeout: number) => ({
   test: {
     name,
     include,
-    testTimeout,
-    hookTimeout: testTimeout,
+    testTimeout: bound(testTimeout),
+    hookTimeout: bound(testTimeout),
     fileParallelism: name === "unit",
     sequence: { groupOrder: 0 },
   },
 });
 
+/** Where test/run.ts wants to read what became of each test. */
+const reportPath = process.env["MIRRORFARM_STAGE_REPORT"];
+
 export default defineConfig({
   test: {
+    reporters: ["default", ...(reportPath === undefined ? [] : [new StageReporter(reportPath)])],
     projects: [
       stage(
         "unit",
         [
           "{model,functions,node-agent,console,infra}/**/*.test.ts",
           "test/*.test.ts",
-          "test/setup/*.test.ts",
+          "test/{setup,playground}/*.test.ts",
         ],
         20_000,
       ),
@@ -31,6 +37,7 @@ export default defineConfig({
       stage("posix", ["test/posix/**/*.test.ts"], 120_000),
       stage("contract", ["test/contract/**/*.test.ts"], 60_000),
       stage("lab", ["test/lab/**/*.test.ts"], 300_000),
+      stage("systemd", ["test/systemd/**/*.test.ts"], 120_000),
       stage("browser", ["test/browser/**/*.test.ts"], 120_000),
     ],
   },

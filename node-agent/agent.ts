@@ -4,6 +4,7 @@ import type { ModuleEntry, NodeConfiguration } from "#model/contract/configurati
 import { EVENTS_PER_REPORT_MAX, type NodeReport } from "#model/contract/report.ts";
 import type { TimerProfile } from "#model/quorum/timers.ts";
 import type { ModuleId, NodeId } from "#model/shared/ids.ts";
+import { CommandTaker } from "./command-taker.ts";
 import type { ConfigurationStore } from "./configuration/configuration-store.ts";
 import type { InstalledModule, ModuleStore } from "./configuration/module-store.ts";
 import { type ControlPlaneClient, describeFailure } from "./control-plane/client.ts";
@@ -13,6 +14,14 @@ import type { ModuleHappening } from "./mirror/mirror-module.ts";
 import type { MirrorPortsBase } from "./mirror/open-mirror.ts";
 import type { Peering } from "./peering.ts";
 import type { EventOutbox } from "./reporting/event-outbox.ts";
+import { Reporter } from "./reporting/reporter.ts";
+import { describeError, sleep } from "./sleep.ts";
+
+/** What the agent asks of the control plane; its votes go their own way (mirror/witness.ts). */
+export type AgentClient = Pick<
+  ControlPlaneClient,
+  "configuration" | "archive" | "commands" | "acknowledge" | "report" | "clockOffset" | "close"
+>;
 
 /** What one agent is made of; the composition root (main.ts) puts it together. */
 export type AgentParts = {
@@ -20,7 +29,7 @@ export type AgentParts = {
   readonly version: string;
   readonly bootId: string;
   readonly instanceId: string;
-  readonly client: ControlPlaneClient;
+  readonly client: AgentClient;
   readonly configurations: ConfigurationStore;
   readonly modules: ModuleStore;
   readonly events: EventOutbox;
@@ -34,16 +43,10 @@ export type AgentParts = {
   log(text: string): void;
 };
 
-const REPORT_SOON_MS = 40;
-const REPORT_AGAIN_MS = 1_000;
 const POLL_WAIT_MS = 20_000;
 const POLL_AGAIN_MS = 1_000;
 /** A module that could not be fetched or opened is tried again after this. */
 const APPLY_AGAIN_MS = 10_000;
-const ACKNOWLEDGE_TRIES_MAX = 10;
-/** How long a command waits for a module that is being installed. */
-const HOSTED_MS_MAX = 30_000;
-const HOSTED_LOOK_MS = 100;
 /** What a command on this machine may take; its caller waits for it. */
 const LOCAL_MS_MAX = 110_000;
 
@@ -56,7 +59,8 @@ export class Agent {
   readonly #parts: AgentParts;
   readonly #stopping = new AbortController();
   readonly #mirrors = new Map<ModuleId, HostedMirror>();
-  readonly #commands = new Map<string, Promise<void>>();
+  readonly #commands: CommandTaker;
+  readonly #reporter: Reporter;
   /** Which replication port each module has, for as long as it is here. */
   readonly #slots = new Map<ModuleId, number>();
   /** Modules whose new version waits for them to stop. */
@@ -65,13 +69,17 @@ export class Agent {
   #applyTimer: NodeJS.Timeout | null = null;
   #configuration: NodeConfiguration | null = null;
   #peering: Peering | null = null;
-  #reportTimer: NodeJS.Timeout | null = null;
-  #reportDueMs = Number.POSITIVE_INFINITY;
-  #isReporting = false;
   #applying: Promise<void> = Promise.resolve();
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
+    const { client, events, log } = parts;
+    this.#commands = new CommandTaker({
+      ...{ client, log, sleep, signal: this.#stopping.signal },
+      find: (moduleId) => this.#mirrors.get(moduleId) ?? null,
+      spread: (durationMs) => this.#spread(durationMs),
+    });
+    this.#reporter = new Reporter({ client, events, log, report: () => this.report() });
   }
 
   /** Starts from what is on the disk, then follows the control plane. Resolves when it runs. */
@@ -81,8 +89,8 @@ export class Agent {
     const known = configurations.read();
     if (known !== null) await this.#apply(known);
     void this.#followConfiguration();
-    void this.#followCommands();
-    this.#reportSoon();
+    void this.#commands.follow();
+    this.#reporter.soon();
   }
 
   get mirrors(): ReadonlyMap<ModuleId, HostedMirror> {
@@ -97,7 +105,7 @@ export class Agent {
   /** An orderly end: every module hands over or stops, as far as that is possible in time. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    if (this.#reportTimer !== null) clearTimeout(this.#reportTimer);
+    this.#reporter.stop();
     if (this.#applyTimer !== null) clearTimeout(this.#applyTimer);
     await this.#applying;
     // One that cannot leave in order must not take that from the others.
@@ -105,9 +113,9 @@ export class Agent {
       [...this.#mirrors.values()].map((mirror) => mirror.leave("agentEnds")),
     );
     for (const one of left) {
-      if (one.status === "rejected") this.#parts.log(`C agent ${describe(one.reason)}`);
+      if (one.status === "rejected") this.#parts.log(`C agent ${describeError(one.reason)}`);
     }
-    await this.#report();
+    await this.#reporter.now();
     await this.#peering?.close();
     this.#parts.client.close();
   }
@@ -164,7 +172,7 @@ export class Agent {
       ...(moduleId === null ? {} : { moduleId }),
       ...(data === undefined ? {} : { data: { ...data } }),
     });
-    this.#reportSoon();
+    this.#reporter.soon();
   }
 
   async #followConfiguration(): Promise<void> {
@@ -186,7 +194,7 @@ export class Agent {
     this.#applying = this.#applying
       .then(() => this.#applyNow(configuration))
       .catch((error: unknown) => {
-        const text = `the configuration cannot be applied: ${describe(error)}`;
+        const text = `the configuration cannot be applied: ${describeError(error)}`;
         this.#tell(null, { kind: "decided", severity: "C", text });
       });
     return this.#applying;
@@ -206,7 +214,7 @@ export class Agent {
     }
     if (!isComplete) this.#applyAgain();
     configurations.write(configuration);
-    this.#reportSoon();
+    this.#reporter.soon();
   }
 
   /** Applies the newest configuration once more: that of the moment, not of the call. */
@@ -317,7 +325,7 @@ export class Agent {
       folder: this.#parts.modules.folder(entry.id),
       ...{ installed, config, nodes: entry.nodes },
       tell: (happening) => this.#tell(entry.id, happening),
-      onChanged: () => this.#reportSoon(),
+      onChanged: () => this.#reporter.soon(),
       nowUnixMs: this.#parts.nowUnixMs,
     });
     if (!opened.ok) {
@@ -336,113 +344,11 @@ export class Agent {
       await mirror.start();
       return true;
     } catch (error) {
-      const text = `cannot be started: ${describe(error)}`;
+      const text = `cannot be started: ${describeError(error)}`;
       this.#tell(id, { kind: "configurationChanged", severity: "C", text });
       this.#mirrors.delete(id);
       await mirror.close();
       return false;
     }
   }
-
-  async #followCommands(): Promise<void> {
-    const { client, log } = this.#parts;
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      const answer = await client.commands([...this.#commands.keys()], POLL_WAIT_MS, signal);
-      if (signal.aborted) return;
-      if (!answer.ok) {
-        log(`D commands: ${describeFailure(answer.error)}`);
-        await sleep(this.#spread(POLL_AGAIN_MS), signal);
-        continue;
-      }
-      for (const command of answer.value.commands) this.#take(command);
-    }
-  }
-
-  #take(command: NodeCommand): void {
-    if (this.#commands.has(command.id)) return;
-    const done = this.#hosted(command)
-      .then((mirror) => runCommand(command, mirror))
-      .catch((error: unknown) => ({ outcome: "failed", text: describe(error) }) as const)
-      .then(async ({ outcome, text }) => {
-        await this.#acknowledge({ id: command.id, outcome, text });
-        // Kept a little longer, so that a repeat of the poll does not run it again.
-        setTimeout(() => this.#commands.delete(command.id), POLL_WAIT_MS * 2).unref();
-      });
-    this.#commands.set(command.id, done);
-  }
-
-  /** Until it has arrived the command stays known here, so that it is not carried out again. */
-  async #acknowledge(result: CommandResult): Promise<void> {
-    const { signal } = this.#stopping;
-    for (let attempt = 1; attempt <= ACKNOWLEDGE_TRIES_MAX; attempt += 1) {
-      const answer = await this.#parts.client.acknowledge([result]);
-      if (answer.ok || signal.aborted) return;
-      await sleep(this.#spread(POLL_AGAIN_MS * attempt), signal);
-    }
-  }
-
-  /** The module that a command is for; one that was uploaded just now may still be on its way. */
-  async #hosted(command: NodeCommand): Promise<HostedMirror | null> {
-    const endMs = performance.now() + Math.min(command.remainingMs, HOSTED_MS_MAX);
-    for (;;) {
-      const mirror = this.#mirrors.get(command.moduleId);
-      if (mirror !== undefined) return mirror;
-      if (performance.now() > endMs || this.#stopping.signal.aborted) return null;
-      await sleep(HOSTED_LOOK_MS, this.#stopping.signal);
-    }
-  }
-
-  /** Something changed that people should see at once; several changes make one report. */
-  #reportSoon(): void {
-    this.#reportIn(REPORT_SOON_MS);
-  }
-
-  #reportIn(delayMs: number): void {
-    if (this.#stopping.signal.aborted) return;
-    const dueMs = performance.now() + delayMs;
-    if (dueMs >= this.#reportDueMs) return;
-    if (this.#reportTimer !== null) clearTimeout(this.#reportTimer);
-    this.#reportDueMs = dueMs;
-    this.#reportTimer = setTimeout(() => {
-      this.#reportDueMs = Number.POSITIVE_INFINITY;
-      if (this.#isReporting) this.#reportIn(REPORT_SOON_MS);
-      else void this.#report();
-    }, delayMs);
-  }
-
-  async #report(): Promise<void> {
-    const { client, events, log } = this.#parts;
-    this.#isReporting = true;
-    try {
-      const report = await this.report();
-      const answer = await client.report(report);
-      if (answer.ok) {
-        events.confirm(report.events);
-        this.#reportIn(events.hasWaiting ? REPORT_SOON_MS : answer.value.nextReportMs);
-      } else {
-        log(`D report: ${describeFailure(answer.error)}`);
-        this.#reportIn(REPORT_AGAIN_MS);
-      }
-    } finally {
-      this.#isReporting = false;
-    }
-  }
 }
-
-function sleep(durationMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const end = () => {
-      clearTimeout(timer);
-      // The signal lives as long as the agent: what is not taken off stays on it for ever.
-      signal.removeEventListener("abort", end);
-      resolve();
-    };
-    const timer = setTimeout(end, durationMs);
-    signal.addEventListener("abort", end);
-  });
-}
-
-const describe = (error: unknown): string =>
-  error instanceof Error ? error.message : String(error);

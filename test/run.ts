@@ -2,155 +2,169 @@
  * `npm test`: every stage in turn, each within its budget, and one closing line. Stages never run
  * beside each other: two cores, and the lab measures times.
  *
- *   npm test [-- STAGE ...]            all stages, or those named
- *   npm run test:long -- STAGE [--rounds N]   the same cases with full counts and durations
+ *   npm test [-- STAGE ...]                        all stages, or those named
+ *   npm run test:long -- [STAGE ...] [--rounds N]  the same cases with full counts and durations
  *
  * The last line says how many tests passed and failed; where something could not be run here (no
  * root, no FUSE, no browser) the last line starts with NOT RUN and names it.
  */
-import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { closingLines, type NotBegun, type StageEnd } from "./setup/closing-lines.ts";
+import { TIMER_MS_MAX } from "./setup/length.ts";
+import { runCheck, runProject, stopStages } from "./setup/run-stage.ts";
+import type { StageReport } from "./setup/stage-report.ts";
 
-type Stage = { readonly name: string; readonly minutes: number; readonly needsRoot: boolean };
+type Stage = {
+  readonly name: string;
+  readonly minutes: number;
+  readonly needsRoot: boolean;
+  /**
+   * What `npm test` shortens, and what the long form makes of it with `--rounds N`. Null: the short
+   * form is the whole, and a long run repeats it N times.
+   */
+  readonly shortened: { readonly short: string; readonly long: string } | null;
+};
 
 /** Minutes on two cores. Their sum bounds `npm test` to 25 minutes. */
 const STAGES: readonly Stage[] = [
-  { name: "check", minutes: 0.5, needsRoot: false },
-  { name: "unit", minutes: 2.5, needsRoot: false },
-  { name: "sim", minutes: 5, needsRoot: false },
-  { name: "posix", minutes: 5, needsRoot: true },
-  { name: "contract", minutes: 3, needsRoot: false },
-  { name: "lab", minutes: 6, needsRoot: true },
-  { name: "browser", minutes: 3, needsRoot: false },
+  { name: "check", minutes: 0.5, needsRoot: false, shortened: null },
+  {
+    ...{ name: "unit", minutes: 2.5, needsRoot: false },
+    shortened: {
+      short: "100 random histories of the quorum protocol; few random trees, frames and requests",
+      long: "histories for N minutes (5), and 10 × N as many other random cases, of new seeds",
+    },
+  },
+  {
+    ...{ name: "sim", minutes: 5, needsRoot: false },
+    shortened: { short: "few seeds", long: "more seeds" },
+  },
+  { name: "posix", minutes: 5, needsRoot: true, shortened: null },
+  { name: "contract", minutes: 2, needsRoot: false, shortened: null },
+  {
+    ...{ name: "lab", minutes: 6, needsRoot: true },
+    shortened: { short: "each fault once", long: "each fault N times (3)" },
+  },
+  { name: "systemd", minutes: 1, needsRoot: true, shortened: null },
+  { name: "browser", minutes: 3, needsRoot: false, shortened: null },
 ];
+const MINUTES_MAX = 25;
+const ROUNDS_MAX = 10_000;
+/** A stage may overrun its budget on a busy machine; this many times over, something hangs. */
+const OVERRUN_MAX = 3;
+const LONG_OVERRUN_MAX = 60;
 
-type Outcome = { passed: number; failed: number; skipped: string[]; seconds: number };
+const HELP = `npm test [-- STAGE ...]                        all stages, or those named
+npm run test:long -- [STAGE ...] [--rounds N]  the same cases with full counts and durations
 
-const isLong = process.env["MIRRORFARM_LONG"] === "1" || process.argv.includes("--long");
+stage       budget  short form, and what a long one of N rounds makes of it
+${STAGES.map(helpOf).join("\n")}`;
 
-/** Runs one command, its output straight to ours, killed past `limitMs`. Resolves to its exit code. */
-function runCommand(command: string, args: readonly string[], limitMs: number): Promise<number> {
-  const { promise, resolve } = Promise.withResolvers<number>();
-  const child = spawn(command, args, {
-    stdio: ["ignore", "inherit", "inherit"],
-    env: { ...process.env, ...(isLong ? { MIRRORFARM_LONG: "1" } : {}) },
-  });
-  const timer = setTimeout(() => {
-    console.log(`\nstage stopped: over its limit of ${Math.round(limitMs / 60_000)} minutes`);
-    child.kill("SIGTERM");
-    setTimeout(() => child.kill("SIGKILL"), 20_000).unref();
-  }, limitMs);
-  child.on("error", () => resolve(127));
-  child.on("exit", (code) => {
-    clearTimeout(timer);
-    resolve(code ?? 1);
-  });
-  return promise;
+function helpOf({ name, minutes, needsRoot, shortened }: Stage): string {
+  const text =
+    shortened === null
+      ? "the whole; long: N times"
+      : `${shortened.short};\n${" ".repeat(20)}long: ${shortened.long}`;
+  const root = needsRoot ? " (as root)" : "";
+  return `${name.padEnd(10)} ${String(minutes).padStart(4)} min  ${text}${root}`;
 }
 
-type VitestReport = {
-  readonly numPassedTests: number;
-  readonly numFailedTests: number;
-  readonly numFailedTestSuites: number;
-  readonly testResults: readonly {
-    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
-  }[];
+type Asked = {
+  readonly stages: readonly Stage[];
+  readonly isLong: boolean;
+  /** Null: each stage's own number. */
+  readonly rounds: number | null;
 };
 
-async function runStage(stage: Stage): Promise<Outcome> {
-  const startedMs = Date.now();
-  const seconds = () => (Date.now() - startedMs) / 1000;
-  // A stage may overrun its budget on a busy machine; three times over, something hangs.
-  const limitMs = stage.minutes * 60_000 * (isLong ? 60 : 3);
-  if (stage.name === "check") {
-    const code = await runCommand("npm", ["run", "--silent", "check"], limitMs);
-    return {
-      passed: code === 0 ? 1 : 0,
-      failed: code === 0 ? 0 : 1,
-      skipped: [],
-      seconds: seconds(),
-    };
-  }
-  const folder = mkdtempSync(join(tmpdir(), "mirrorfarm-test-"));
-  const reportPath = join(folder, "report.json");
-  const code = await runCommand(
-    "vitest",
-    [
-      "run",
-      "--project",
-      stage.name,
-      "--reporter=default",
-      "--reporter=json",
-      `--outputFile.json=${reportPath}`,
-      "--passWithNoTests",
-    ],
-    limitMs,
-  );
-  const outcome: Outcome = {
-    passed: 0,
-    failed: code === 0 ? 0 : 1,
-    skipped: [],
-    seconds: seconds(),
-  };
-  if (existsSync(reportPath)) {
-    const report: VitestReport = JSON.parse(readFileSync(reportPath, "utf8"));
-    outcome.passed = report.numPassedTests;
-    outcome.failed = Math.max(outcome.failed, report.numFailedTests);
-    for (const file of report.testResults) {
-      for (const test of file.assertionResults) {
-        const isSkipped = test.status !== "passed" && test.status !== "failed";
-        if (isSkipped) outcome.skipped.push(test.fullName);
-      }
-    }
-  }
-  rmSync(folder, { recursive: true, force: true });
-  return outcome;
+function refuse(text: string): never {
+  console.log(`${text}\n\n${HELP}`);
+  process.exit(2);
 }
 
-function readArguments(): readonly Stage[] {
-  const words = process.argv.slice(2);
-  const rounds = words.indexOf("--rounds");
-  if (rounds >= 0) process.env["MIRRORFARM_ROUNDS"] = words.splice(rounds, 2)[1] ?? "";
-  const names = words.filter((word) => !word.startsWith("--"));
-  const unknown = names.filter((name) => !STAGES.some((stage) => stage.name === name));
-  if (unknown.length > 0 || words.includes("--help")) {
-    console.log(`usage: npm test [-- STAGE ...], npm run test:long -- STAGE [--rounds N]`);
-    console.log(
-      `stages: ${STAGES.map((stage) => `${stage.name} (${stage.minutes} min)`).join(", ")}`,
-    );
-    process.exit(unknown.length > 0 ? 2 : 0);
+function readArguments(words: string[]): Asked {
+  if (words.includes("--help")) {
+    console.log(HELP);
+    process.exit(0);
   }
-  return names.length === 0 ? STAGES : STAGES.filter((stage) => names.includes(stage.name));
+  const at = words.indexOf("--rounds");
+  const [, text] = at < 0 ? [] : words.splice(at, 2);
+  const rounds = at < 0 ? null : Number(text);
+  if (rounds !== null && !(Number.isInteger(rounds) && rounds >= 1 && rounds <= ROUNDS_MAX)) {
+    refuse(`--rounds ${text ?? ""}: want a number from 1 to ${ROUNDS_MAX}`);
+  }
+  const isLong = words.includes("--long");
+  if (rounds !== null && !isLong) refuse("--rounds is for the long form: npm run test:long");
+  const names = words.filter((word) => word !== "--long");
+  const unknown = names.find((name) => !STAGES.some((stage) => stage.name === name));
+  if (unknown !== undefined) refuse(`there is no stage ${unknown}`);
+  const stages = STAGES.filter(({ name }) => names.length === 0 || names.includes(name));
+  return { stages, isLong, rounds };
+}
+
+/** What is said before a stage begins: its length, and how to have it longer. */
+function headOf({ name, minutes, shortened }: Stage, { isLong, rounds }: Asked): string {
+  const again = `npm run test:long -- ${name} --rounds N`;
+  if (isLong) {
+    const what = shortened === null ? `the whole, ${rounds ?? 1} times` : shortened.long;
+    return `\n=== ${name}, long${rounds === null ? "" : ` (N = ${rounds})`}: ${what} ===`;
+  }
+  const text =
+    shortened === null
+      ? `the whole; to repeat it: ${again}`
+      : `shortened: ${shortened.short}\n${again}: ${shortened.long}`;
+  return `\n=== ${name}: budget ${minutes} min ===\n${text}`;
+}
+
+async function runOnce({ name, minutes }: Stage, asked: Asked): Promise<StageReport> {
+  const factor = asked.isLong ? LONG_OVERRUN_MAX * (asked.rounds ?? 1) : OVERRUN_MAX;
+  const limitMs = Math.min(minutes * 60_000 * factor, TIMER_MS_MAX);
+  if (name === "check") return await runCheck(limitMs);
+  const environment = {
+    ...(asked.isLong ? { MIRRORFARM_LONG: "1" } : {}),
+    ...(asked.rounds === null ? {} : { MIRRORFARM_ROUNDS: String(asked.rounds) }),
+  };
+  return await runProject(name, environment, limitMs);
+}
+
+async function runStage(stage: Stage, asked: Asked): Promise<StageEnd> {
+  const sinceMs = Date.now();
+  console.log(headOf(stage, asked));
+  const times = asked.isLong && stage.shortened === null ? (asked.rounds ?? 1) : 1;
+  let [passed, failed] = [0, 0];
+  let skipped: readonly string[] = [];
+  for (let round = 1; round <= times; round += 1) {
+    if (times > 1) console.log(`\n--- ${stage.name}, round ${round} of ${times} ---`);
+    const report = await runOnce(stage, asked);
+    passed += report.passed;
+    failed += report.failed;
+    skipped = report.skipped;
+  }
+  const seconds = (Date.now() - sinceMs) / 1000;
+  const budgetMinutes = asked.isLong ? Number.POSITIVE_INFINITY : stage.minutes;
+  return { name: stage.name, seconds, budgetMinutes, passed, failed, skipped };
 }
 
 async function main(): Promise<void> {
-  const stages = readArguments();
-  const rows: string[] = [];
-  const notRun: string[] = [];
-  let passed = 0;
-  let failed = 0;
-  for (const stage of stages) {
-    if (stage.needsRoot && process.getuid?.() !== 0) {
-      notRun.push(`${stage.name} (needs root: sudo npm test -- ${stage.name})`);
-      continue;
-    }
-    console.log(`\n=== ${stage.name}: budget ${stage.minutes} min ===`);
-    const outcome = await runStage(stage);
-    passed += outcome.passed;
-    failed += outcome.failed;
-    notRun.push(...outcome.skipped.map((name) => `${stage.name}: ${name}`));
-    const over = outcome.seconds > stage.minutes * 60 ? "  over budget" : "";
-    rows.push(
-      `${stage.name.padEnd(10)} ${outcome.seconds.toFixed(0).padStart(5)} s  ` +
-        `${outcome.passed} passed, ${outcome.failed} failed, ${outcome.skipped.length} not run${over}`,
-    );
+  const minutes = STAGES.reduce((sum, stage) => sum + stage.minutes, 0);
+  if (minutes > MINUTES_MAX) throw new Error(`the budgets' sum is ${minutes} min`);
+  const asked = readArguments(process.argv.slice(2));
+  const ends: StageEnd[] = [];
+  const notBegun: NotBegun[] = [];
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      stopStages(signal);
+      console.log("\nended before all of it had run");
+      process.exit(1);
+    });
   }
-  console.log(`\n${rows.join("\n")}\n`);
-  console.log(`${passed} passed, ${failed} failed`);
-  if (notRun.length > 0) console.log(`NOT RUN: ${notRun.join("; ")}`);
-  process.exit(failed > 0 ? 1 : 0);
+  for (const stage of asked.stages) {
+    if (stage.needsRoot && process.getuid?.() !== 0) {
+      notBegun.push({ name: stage.name, needs: "needs root" });
+    } else {
+      ends.push(await runStage(stage, asked));
+    }
+  }
+  console.log(`\n${closingLines(ends, notBegun).join("\n")}`);
+  process.exit(ends.some(({ failed }) => failed > 0) ? 1 : 0);
 }
 
 await main();

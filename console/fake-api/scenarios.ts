@@ -220,6 +220,7 @@ function moduleOf(condition: Condition, nowText: string): ModuleView {
   const { health, why } = moduleHealth({
     kind: "mirror",
     inSync: condition.inSync,
+    primary: condition.primary,
     isWanted: condition.isWanted ?? true,
     isTakeoverUnderWay: condition.isTakeoverUnderWay ?? false,
     nodes: nodes.map(({ nodeId, report, silent }) => ({

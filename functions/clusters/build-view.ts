@@ -82,6 +82,7 @@ function modulePart(
     kind: configuration.mode,
     nodes: nodes.flatMap((node) => (node.report === null ? [] : [asNodeInModule(node)])),
     inSync: witness?.inSync ?? null,
+    primary: witness?.primary ?? null,
     isWanted: isWanted(source, configuration.id, nodes),
     isTakeoverUnderWay: isTakeoverUnderWay(witness, nodes),
   });

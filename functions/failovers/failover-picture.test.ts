@@ -112,6 +112,36 @@ describe("the picture of a failover", () => {
     expect(picture?.trigger.kind).toBe("commandAsked");
   });
 
+  test("an outage that ended in the same epoch is no part of the next failover", () => {
+    const restart = [
+      event(-50_000, "heartbeatLost", "node2", { peer: "node1", lastHeardAtMs: T0 - 51_000 }),
+      event(-40_000, "scriptStarted", "node1", { script: "start_prim" }),
+      event(-39_900, "stateChanged", "node1", { from: "ALONE", to: "ALONE", ready: "Ready" }),
+      event(-39_000, "stateChanged", "node1", { from: "ALONE", to: "PRIM", ready: "Ready" }),
+    ];
+    const [failover] = failoverPictures([...restart, ...death()], "shop");
+    expect(failover).toMatchObject({ startedAtMs: T0, serviceDownMs: 2400 });
+    const handover = [
+      event(0, "commandAsked", null, { command: "switchover" }),
+      event(300, "scriptStarted", "node1", { script: "stop_prim" }),
+      change(700, 3, "node1", "node2", "release"),
+      event(1300, "stateChanged", "node2", { from: "ALONE", to: "ALONE", ready: "Ready" }),
+    ];
+    const [switchover] = failoverPictures([...restart, ...handover], "shop");
+    expect(switchover).toMatchObject({ startedAtMs: T0 + 300, serviceDownMs: 1000 });
+  });
+
+  test("a script that was started before somebody asked is no part of the switchover", () => {
+    const events = [
+      event(-20_000, "scriptStarted", "node2", { script: "start_second" }),
+      event(0, "commandAsked", null, { command: "switchover" }),
+      event(300, "scriptStarted", "node1", { script: "stop_prim" }),
+      change(700, 3, "node1", "node2", "release"),
+      event(1300, "stateChanged", "node2", { from: "ALONE", to: "ALONE", ready: "Ready" }),
+    ];
+    expect(failoverPictures(events, "shop")[0]).toMatchObject({ startedAtMs: T0 + 300 });
+  });
+
   test("does not know what a forced start lost", () => {
     const [picture] = failoverPictures([change(0, 4, "node1", "node2", "force")], "shop");
     expect(picture).toMatchObject({ kind: "forced", writesAtRisk: null });

@@ -123,12 +123,22 @@ function kindOf(change: EventRecord): FailoverPicture["kind"] {
   return text(fromNode) === null ? "start" : "failover";
 }
 
+/** An earlier outage of the same epoch was over when a node said that it serves. */
+function sinceServing(before: readonly EventRecord[]): readonly EventRecord[] {
+  const isServing = (event: EventRecord) => {
+    const { to, ready } = data(event);
+    return event.kind === "stateChanged" && (to === "PRIM" || to === "ALONE") && ready === "Ready";
+  };
+  return before.slice(before.findLastIndex(isServing) + 1);
+}
+
 /** The moment from which the service may have been away, and how the others learned of it. */
-function startOf({ change, before }: Window): { atMs: number; trigger: EventRecord } {
+function startOf({ change, before: all }: Window): { atMs: number; trigger: EventRecord } {
   const kind = kindOf(change);
+  const before = sinceServing(all);
   const wanted =
     kind === "switchover"
-      ? ["commandAsked", "actionTaken", "scriptStarted"]
+      ? ["commandAsked", "actionTaken"]
       : ["serviceDown", "actionTaken", "heartbeatLost", "peerLost", "fenced", "nodeSilent"];
   const trigger = before.find((event) => wanted.includes(event.kind)) ?? change;
   const heard = before
@@ -137,7 +147,9 @@ function startOf({ change, before }: Window): { atMs: number; trigger: EventReco
     .filter((atMs) => typeof atMs === "number")
     .filter((atMs) => atMs > change.atMs - BEFORE_MS_MAX && atMs <= change.atMs);
   if (kind === "switchover") {
-    const stop = before.find((event) => event.kind === "scriptStarted");
+    // It serves until the first script that ends it: not what was started before somebody asked.
+    const asked = before.slice(Math.max(0, before.indexOf(trigger)));
+    const stop = asked.find((event) => event.kind === "scriptStarted");
     return { atMs: (stop ?? trigger).atMs, trigger };
   }
   return { atMs: Math.max(0, Math.min(trigger.atMs, ...heard)), trigger };

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { cases } from "../../test/setup/length.ts";
 import { HOSTILE_ARCHIVES } from "./hostile-corpus.ts";
 import { formatModuleError, loadModule } from "./load-module.ts";
 import { CONFIGURATION_PATH, type ModuleFiles } from "./module-files.ts";
@@ -32,7 +33,7 @@ describe("an archive", () => {
           value: files,
         });
       }),
-      { numRuns: 20 },
+      { numRuns: cases(20) },
     );
   });
   test("has the same bytes in every time zone and order of its files", async () => {

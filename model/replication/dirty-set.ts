@@ -4,15 +4,16 @@
  * A resync walks a directory that an application keeps changing. The FUSE server reports every
  * mutation here *after* it took effect and before it is answered, and the resync's next pass looks
  * again at what was reported. So the set may say too much (a path that has become equal again),
- * never too little. Three rules keep it true:
+ * never too little. Four rules keep it true:
  *
  * - A path is right at the moment of the report. When a directory is renamed later, what was
  *   reported below its old name is gone from there, so a rename reports the *new* name with
  *   `changedSubtree`: the entry itself, whatever its type, and everything below it.
  * - Adding, removing or renaming a name reports `changedDirectory` of each directory concerned;
  *   what is new under that name (create, mkdir, symlink, mknod) is also reported by itself, because
- *   something else may have borne the name before. `link` reports both names wholly: whatever is
- *   then written through one of them, and reported under it, may have to be found under the other.
+ *   something else may have borne the name before. `link` reports both names wholly.
+ * - A change of a file reports its inode with the path: by the time somebody looks, that name may be
+ *   gone or lead elsewhere, and the change is then to be found under the file's other names.
  * - What cannot be told (no path any more, a report that was lost) is `changedEverything`.
  *
  * When a bound is reached the set becomes "everything": the next pass compares the whole tree.
@@ -21,12 +22,7 @@
 
 /** Whom the FUSE server tells; paths are relative to the tree's root, bytes, `""` for the root. */
 export interface MutationListener {
-  /**
-   * The file's attributes changed, and its content from `offsetBytes` for `lengthBytes`. Without
-   * a range: anywhere. With length 0: only its attributes, extended attributes included. A
-   * truncation to `size` is the range from `size` to `Infinity`.
-   */
-  changedFile(tree: number, path: Uint8Array, offsetBytes?: number, lengthBytes?: number): void;
+  changedFile(tree: number, path: Uint8Array, change: FileChange): void;
   /** Names were added or removed in this directory, or its own attributes changed. */
   changedDirectory(tree: number, path: Uint8Array): void;
   /** What this name now leads to may be something else altogether, with everything below it. */
@@ -34,6 +30,20 @@ export interface MutationListener {
   /** Something changed and nobody can say where. */
   changedEverything(): void;
 }
+
+/** A file's number in its tree, whatever its names are: a bigint where a number is not exact. */
+export type InodeKey = number | bigint;
+
+/**
+ * The file's attributes changed, and its content from `offsetBytes` (0) for `lengthBytes`. Without a
+ * length: to the end, however far it is. With length 0: only its attributes, extended attributes
+ * included. A truncation to `size` is a change from `size` without a length.
+ */
+export type FileChange = {
+  readonly inode: InodeKey;
+  readonly offsetBytes?: number;
+  readonly lengthBytes?: number;
+};
 
 /** Bytes from `startBytes` up to, not including, `endBytes` (`Infinity`: to the end of the file). */
 export type ByteRange = { readonly startBytes: number; readonly endBytes: number };
@@ -48,6 +58,8 @@ export type DirtyEntry = {
   readonly subtree: boolean;
   /** Where its content changed: sorted, apart. Empty: attributes only. */
   readonly ranges: readonly ByteRange[];
+  /** The files that were changed while they had this name. */
+  readonly inodes: readonly InodeKey[];
 };
 
 export type DirtySnapshot = {
@@ -61,6 +73,8 @@ export type DirtyLimits = {
   readonly pathBytesMax: number;
   /** Ranges of one file; beyond it they are rounded to larger and larger blocks. */
   readonly rangesMax: number;
+  /** Files that one name may have led to; beyond it everything is dirty. */
+  readonly inodesMax: number;
 };
 
 /** About 20 MiB of memory at worst: paths count twice (bytes and key), and each range 100 bytes. */
@@ -68,6 +82,7 @@ export const DIRTY_LIMITS: DirtyLimits = {
   entriesMax: 32_768,
   pathBytesMax: 4 * 1024 * 1024,
   rangesMax: 256,
+  inodesMax: 16,
 };
 
 /** Ranges are rounded out to this, so that neighbouring writes make one range. */
@@ -80,6 +95,7 @@ type Entry = {
   subtree: boolean;
   grainBytes: number;
   ranges: ByteRange[];
+  readonly inodes: InodeKey[];
 };
 
 /** Collects reports until `take`. One thread's own; copies the paths that it keeps. */
@@ -106,14 +122,10 @@ export class DirtySet implements MutationListener {
     return !this.#everything && this.#entries.size === 0;
   }
 
-  changedFile(
-    tree: number,
-    path: Uint8Array,
-    offsetBytes = 0,
-    lengthBytes = Number.POSITIVE_INFINITY,
-  ): void {
+  changedFile(tree: number, path: Uint8Array, change: FileChange): void {
+    const { inode, offsetBytes = 0, lengthBytes = Number.POSITIVE_INFINITY } = change;
     const entry = this.#entry(tree, path);
-    if (entry === null || lengthBytes <= 0) return;
+    if (entry === null || !this.#addInode(entry, inode) || lengthBytes <= 0) return;
     this.#addRange(entry, { startBytes: offsetBytes, endBytes: offsetBytes + lengthBytes });
   }
 
@@ -136,8 +148,8 @@ export class DirtySet implements MutationListener {
   /** Everything reported since the last `take`, which is now the caller's to handle. */
   take(): DirtySnapshot {
     const entries = [...this.#entries.values()].map(
-      ({ tree, path, listing, subtree, ranges }): DirtyEntry => {
-        return { tree, path, listing, subtree, ranges };
+      ({ tree, path, listing, subtree, ranges, inodes }): DirtyEntry => {
+        return { tree, path, listing, subtree, ranges, inodes };
       },
     );
     const snapshot = { everything: this.#everything, entries };
@@ -150,9 +162,9 @@ export class DirtySet implements MutationListener {
   /** Puts a snapshot (back) in: for one that could not be handled, or to join two. */
   add(snapshot: DirtySnapshot): void {
     if (snapshot.everything) this.changedEverything();
-    for (const { tree, path, listing, subtree, ranges } of snapshot.entries) {
+    for (const { tree, path, listing, subtree, ranges, inodes } of snapshot.entries) {
       const entry = this.#entry(tree, path);
-      if (entry === null) return;
+      if (entry === null || !inodes.every((inode) => this.#addInode(entry, inode))) return;
       entry.listing ||= listing;
       entry.subtree ||= subtree;
       for (const range of ranges) this.#addRange(entry, range);
@@ -177,10 +189,19 @@ export class DirtySet implements MutationListener {
       subtree: false,
       grainBytes: GRAIN_BYTES,
       ranges: [],
+      inodes: [],
     };
     this.#entries.set(key, entry);
     this.#pathBytes += path.length;
     return entry;
+  }
+
+  /** False when everything is dirty now. */
+  #addInode({ inodes }: Entry, inode: InodeKey): boolean {
+    if (inodes.includes(inode)) return true;
+    inodes.push(inode);
+    if (inodes.length > this.#limits.inodesMax) this.changedEverything();
+    return !this.#everything;
   }
 
   #addRange(entry: Entry, range: ByteRange): void {

@@ -40,6 +40,8 @@ export type ModuleView = {
   readonly nodes: readonly NodeInModule[];
   /** Nodes that hold every acknowledged write; null where nothing is replicated or recorded. */
   readonly inSync: readonly NodeId[] | null;
+  /** Who leads by the witness's record; null: nobody yet, or there is none. */
+  readonly primary: NodeId | null;
   /** A person or the configuration wants the module to run. */
   readonly isWanted: boolean;
   /** A promotion was asked for or granted, and the new primary does not answer yet. */
@@ -63,7 +65,9 @@ export function moduleHealth(view: ModuleView): ModuleHealth {
 }
 
 function mirrorHealth(view: ModuleView, live: readonly NodeInModule[]): ModuleHealth {
-  const holder = live.find((node) => isServing(node.state) && !node.isFenced);
+  const serving = live.filter((node) => isServing(node.state) && !node.isFenced);
+  // The last report of one that has just died says that it serves, too: the record knows better.
+  const holder = serving.find(({ nodeId }) => nodeId === view.primary) ?? serving[0];
   if (holder === undefined || holder.status === "Transient") return notServing(view, live, holder);
   const others = view.nodes.filter((node) => node.nodeId !== holder.nodeId);
   const joining = others.find((node) => node.isReachable && isJoining(node));
@@ -79,7 +83,7 @@ function mirrorHealth(view: ModuleView, live: readonly NodeInModule[]): ModuleHe
     const why = `${holder.nodeId} serves and ${second.nodeId} holds every acknowledged write.`;
     return { health: "Protected", why };
   }
-  const lacks = others.map(whyNoSecond).join("; ");
+  const lacks = others.map(whyNoSecond).join("; ") || "the other node has not reported yet";
   return { health: "Unprotected", why: `${holder.nodeId} serves alone: ${lacks}.` };
 }
 

@@ -158,6 +158,7 @@ describe("the health of a module", () => {
     kind: "mirror",
     nodes: [node("node1", first), node("node2", second)],
     inSync: ["node1", "node2"],
+    primary: null,
     isWanted: true,
     isTakeoverUnderWay: false,
     ...parts,
@@ -187,6 +188,18 @@ describe("the health of a module", () => {
       mirror({ state: "ALONE" }, { state: "SECOND", isReachable: false }),
       "Unprotected",
       "node2 is unreachable",
+    ],
+    [
+      "the one that has just died still says that it serves",
+      mirror({ state: "PRIM" }, { state: "ALONE" }, { primary: "node2" }),
+      "Unprotected",
+      "node2 serves alone: node1 is PRIM.",
+    ],
+    [
+      "the peer has not reported yet",
+      mirror({}, {}, { nodes: [node("node2", { state: "ALONE" })] }),
+      "Unprotected",
+      "node2 serves alone: the other node has not reported yet.",
     ],
     [
       "data is copied",

@@ -21,7 +21,7 @@ export class MutationReports {
     const path = this.#known(this.#paths.of(node), listener);
     if (path === null) return;
     if (node.type === S_IFDIR) listener.changedDirectory(this.#tree, path);
-    else listener.changedFile(this.#tree, path, offsetBytes, lengthBytes);
+    else listener.changedFile(this.#tree, path, { inode: node.key, offsetBytes, lengthBytes });
   }
 
   attributes(node: Node): void {

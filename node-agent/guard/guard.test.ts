@@ -126,7 +126,7 @@ function kill(processId: number): void {
   }
 }
 
-describe.runIf(isRoot)("the guard", () => {
+describe.runIf(isRoot)("the guard (needs root)", () => {
   test("leaves a module alone while its agent renews the lease", async () => {
     const node = new Node();
     await node.start("renews", 300);
@@ -173,7 +173,7 @@ describe.runIf(isRoot)("the guard", () => {
   });
 });
 
-describe.runIf(isRoot)("an agent that reports through its heartbeat thread", () => {
+describe.runIf(isRoot)("an agent that reports through its heartbeat thread (needs root)", () => {
   test("keeps its module while it runs, and loses it when all of it is stopped", async () => {
     const node = new Node();
     await node.start("renews", 700, "heartbeat-agent");

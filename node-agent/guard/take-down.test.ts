@@ -48,7 +48,7 @@ function mountSilence(): { place: string; device: number } {
   return { place, device };
 }
 
-describe.runIf(isRoot)("taking down", () => {
+describe.runIf(isRoot)("taking down (needs root)", () => {
   test("ends a process that waits in a file operation of an agent that never answers", async () => {
     const { place, device } = mountSilence();
     const child: ChildProcess = spawn("stat", [join(place, "file")], { stdio: "ignore" });

@@ -44,7 +44,7 @@ async function bystander(command: string, cwd = "/"): Promise<number> {
   return child.pid ?? 0;
 }
 
-describe.runIf(isRoot)("processes that use a module's directories", () => {
+describe.runIf(isRoot)("processes that use a module's directories (needs root)", () => {
   test("are found by working directory, open file and mapped program; others are not", async () => {
     const place = mountTmpfs();
     writeFileSync(join(place, "file"), "text");

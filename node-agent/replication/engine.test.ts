@@ -7,6 +7,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { must, TestPair } from "./testing/pair.ts";
 
 /** Mounting needs root and FUSE; the runner of all stages lists what was left out. */
+/** Real mounts. */
+const NEEDS = "(needs root and FUSE)";
 const canMount = process.getuid?.() === 0 && existsSync("/dev/fuse");
 
 /** Settles within the bound, or says that it did not. */
@@ -33,7 +35,7 @@ async function until(what: () => boolean, boundMs = 5000): Promise<void> {
   }
 }
 
-describe.skipIf(!canMount)("an attached pair with real mounts", { timeout: 30_000 }, () => {
+describe.skipIf(!canMount)(`an attached pair ${NEEDS}`, { timeout: 30_000 }, () => {
   let pair: TestPair;
 
   beforeAll(async () => {
@@ -152,7 +154,7 @@ describe.skipIf(!canMount)("an attached pair with real mounts", { timeout: 30_00
   });
 });
 
-describe.skipIf(!canMount)("a pair on its way, with real mounts", { timeout: 30_000 }, () => {
+describe.skipIf(!canMount)(`a pair on its way ${NEEDS}`, { timeout: 30_000 }, () => {
   let pair: TestPair;
   const children: ChildProcess[] = [];
 

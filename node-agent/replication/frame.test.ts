@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { cases } from "../../test/setup/length.ts";
 import { decodeFrames, encodeFrame, FRAME_HEADER_BYTES, type Frame } from "./frame.ts";
 import type { Operation } from "./operation.ts";
 import { isComponent } from "./operation-codec.ts";
@@ -100,7 +101,7 @@ describe("frames", () => {
         expect(plain(hexed(read))).toEqual(plain(hexed(frames)));
         expect(epochs.every((one) => one === epoch)).toBe(true);
       }),
-      { numRuns: 1000 },
+      { numRuns: cases(1000) },
     );
   });
 
@@ -109,7 +110,7 @@ describe("frames", () => {
       fc.property(bytes(200), (raw) => {
         decode(Buffer.from(raw));
       }),
-      { numRuns: 10_000 },
+      { numRuns: cases(10_000) },
     );
   });
 
@@ -122,7 +123,7 @@ describe("frames", () => {
         whole[at % whole.length] = value;
         decode(whole);
       }),
-      { numRuns: 3000 },
+      { numRuns: cases(3000) },
     );
   });
 

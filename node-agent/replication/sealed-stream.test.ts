@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { cases } from "../../test/setup/length.ts";
 import { Opener, RECORD_BYTES_MAX, Sealer } from "./sealed-stream.ts";
 
 const key = randomBytes(32);
@@ -50,7 +51,7 @@ describe("sealed records", () => {
         expect(texts.length).toBeLessThan(2);
         if (!failed) expect(texts).toEqual(at < 28 ? [] : ["a secret"]);
       }),
-      { numRuns: 2000 },
+      { numRuns: cases(2000) },
     );
   });
 

@@ -15,6 +15,8 @@ const at = (path: string): string => join(pair.source, path);
 const write = (path: string, size: number, fill = 1): void =>
   fs.writeFileSync(at(path), Buffer.alloc(size, fill));
 
+const fileAt = (path: string) => ({ inode: fs.statSync(at(path)).ino });
+
 /** Changes of the application, each reported as the FUSE server does. */
 class Application {
   readonly dirty = new DirtySet();
@@ -23,7 +25,11 @@ class Application {
     const fd = fs.openSync(at(path), "r+");
     fs.writeSync(fd, Buffer.alloc(size, fill), 0, size, offset);
     fs.closeSync(fd);
-    this.dirty.changedFile(0, Buffer.from(path), offset, size);
+    this.dirty.changedFile(0, Buffer.from(path), {
+      ...fileAt(path),
+      offsetBytes: offset,
+      lengthBytes: size,
+    });
   }
   create(path: string, size: number): void {
     write(path, size, 9);
@@ -35,7 +41,7 @@ class Application {
   }
   link(from: string, to: string): void {
     fs.linkSync(at(from), at(to));
-    this.dirty.changedFile(0, Buffer.from(from));
+    this.dirty.changedFile(0, Buffer.from(from), fileAt(from));
     this.added(to);
   }
   rename(from: string, to: string): void {
@@ -87,7 +93,7 @@ describe("after the first pass a resync catches up with", () => {
     write("a", 300_000);
     await runWith((application) => {
       fs.truncateSync(at("a"), 100_000);
-      application.dirty.changedFile(0, Buffer.from("a"), 100_000);
+      application.dirty.changedFile(0, Buffer.from("a"), { ...fileAt("a"), offsetBytes: 100_000 });
       application.write("a", 290_000, 10_000, 3);
     });
   });
@@ -214,6 +220,71 @@ describe("hard links do not hide a change from a resync", () => {
         close: () => channel.close(),
       }),
     });
+    expect(target).toMatchObject({ ok: true });
+    expect(pair.differences()).toEqual([]);
+  });
+
+  test("made through a new name of a moved one, which is another file by then", async () => {
+    write("a", 1000);
+    write("c", 50);
+    fs.linkSync(at("a"), at("b"));
+    await runWith((application) => {
+      application.rename("b", "d");
+      application.write("d", 500, 10, 7);
+      application.rename("c", "d");
+    });
+  });
+
+  test("of its attributes, through a new name that is gone by then", async () => {
+    write("a", 1000);
+    fs.linkSync(at("a"), at("b"));
+    await runWith((application) => {
+      application.rename("b", "d");
+      fs.chmodSync(at("d"), 0o600);
+      application.dirty.changedFile(0, Buffer.from("d"), { ...fileAt("d"), lengthBytes: 0 });
+      application.unlink("d");
+    });
+  });
+
+  test("made below a new name of a directory that is gone by then", async () => {
+    fs.mkdirSync(at("d"));
+    write("a", 1000);
+    fs.linkSync(at("a"), at("d/b"));
+    await runWith((application) => {
+      application.rename("d", "e");
+      application.write("e/b", 500, 10, 7);
+      application.unlink("e/b");
+      fs.rmdirSync(at("e"));
+      application.removed("e");
+    });
+  });
+
+  test("made through a name that goes before the first pass comes by", async () => {
+    fs.mkdirSync(at("d"));
+    // Equal on both sides, so that nothing makes the first pass read it a second time.
+    for (const root of [pair.source, pair.target]) fs.writeFileSync(join(root, "a"), "0123456789");
+    for (const name of ["b", "c"]) fs.linkSync(at("a"), at(`d/${name}`));
+    const application = new Application();
+    let isWritten = false;
+    const { target } = await pair.run({
+      core: { takeDirty: () => application.dirty.take() },
+      channel: (channel) => ({
+        send: (record) => {
+          channel.send(record);
+          const decoded = decodeRecord(record);
+          // "a" has been read, and "d" is listed next.
+          if (isWritten || !decoded.ok || decoded.value[0]?.kind !== "list") return;
+          isWritten = true;
+          const { mtime } = fs.statSync(at("a"));
+          application.write("d/b", 3, 4, 7);
+          fs.utimesSync(at("a"), mtime, mtime);
+          application.unlink("d/b");
+        },
+        receive: (timeoutMs) => channel.receive(timeoutMs),
+        close: () => channel.close(),
+      }),
+    });
+    expect(isWritten).toBe(true);
     expect(target).toMatchObject({ ok: true });
     expect(pair.differences()).toEqual([]);
   });

@@ -94,6 +94,46 @@ describe("links", () => {
     expect(links.takeSuspects()).toHaveLength(1);
     expect(links.mustSearch(false)).toBe(false);
   });
+
+  test("a name that went before a whole pass came by is missed, though the count has fallen", () => {
+    const links = new Links();
+    const group = links.visit(0, 7, 3, bytes("a"));
+    // Through "b" it was written to, and "b" was removed.
+    links.visit(0, 7, 2, bytes("c"));
+    expect(links.mustSearch(true)).toBe(false);
+    expect(links.takeSuspects()).toEqual([group]);
+  });
+
+  test("a name of an earlier pass is no proof that this one has seen all", () => {
+    const links = new Links();
+    const group = links.visit(0, 7, 2, bytes("a"));
+    links.visit(0, 7, 2, bytes("gone since"));
+    expect(links.mustSearch(true)).toBe(false);
+    links.beginPass();
+    links.visit(0, 7, 2, bytes("a"));
+    expect(links.mustSearch(true)).toBe(false);
+    expect(links.takeSuspects()).toEqual([group]);
+  });
+
+  test("one name out of sight does not excuse another one", () => {
+    const links = new Links();
+    links.visit(0, 7, 2, bytes("a"));
+    expect(links.mustSearch(true)).toBe(false);
+    links.beginPass();
+    links.visit(0, 7, 3, bytes("a"));
+    links.visit(0, 7, 2, bytes("a"));
+    expect(links.mustSearch(false)).toBe(true);
+  });
+
+  test("a known name that went in this pass is missed by nobody", () => {
+    const links = new Links();
+    for (const name of ["a", "b", "c"]) links.visit(0, 7, 3, bytes(name));
+    expect(links.mustSearch(true)).toBe(false);
+    links.beginPass();
+    links.visit(0, 7, 3, bytes("a"));
+    links.leave(0, bytes("c"));
+    expect(links.mustSearch(false)).toBe(false);
+  });
 });
 
 describe("paths", () => {

@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { DirtySet } from "#model/replication/dirty-set.ts";
+import { cases } from "../../test/setup/length.ts";
 import type { RecordChannel } from "./resync.ts";
 import { Pair } from "./testing/pair.ts";
 import { RandomWriter } from "./testing/random-writer.ts";
-import { Writer } from "./testing/writer.ts";
+import { STEPS_MIN, Writer } from "./testing/writer.ts";
 
 const pair = new Pair({ inMemory: true });
 afterAll(() => pair.close());
@@ -31,7 +32,7 @@ describe("a resync of random trees", () => {
           target: { ok: true, value: { filesChanged: 0, entriesRemoved: 0 } },
         });
       }),
-      { numRuns: 6 },
+      { numRuns: cases(6) },
     );
   });
 
@@ -47,7 +48,7 @@ describe("a resync of random trees", () => {
         expect(await pair.run()).toMatchObject({ target: { ok: true } });
         expect(pair.differences()).toEqual([]);
       }),
-      { numRuns: 4 },
+      { numRuns: cases(4) },
     );
   });
 
@@ -87,12 +88,12 @@ describe("a resync of random trees", () => {
         expect(outcome).toMatchObject({ source: { ok: true }, target: { ok: true } });
         expect(pair.differences()).toEqual([]);
       }),
-      { numRuns: 12 },
+      { numRuns: cases(12) },
     );
   });
 
   test("keeps up with an application that runs in a thread of its own", async () => {
-    for (const seed of [1, 2]) {
+    for (let seed = 1; seed <= cases(2); seed += 1) {
       pair.empty();
       const before = new RandomWriter(pair.source, seed);
       before.steps(150);
@@ -101,7 +102,7 @@ describe("a resync of random trees", () => {
       try {
         await writer.started();
         const outcome = await pair.run({ core: writer.core, bandwidthBytesPerSecond: 30_000_000 });
-        expect(writer.stepsDone).toBeGreaterThan(10);
+        expect(writer.stepsDone).toBeGreaterThanOrEqual(STEPS_MIN);
         expect(outcome).toMatchObject({ source: { ok: true }, target: { ok: true } });
         // The application stays paused where the live stream would have taken over.
         expect(pair.differences()).toEqual([]);

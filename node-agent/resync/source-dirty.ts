@@ -49,10 +49,14 @@ class DirtyPass {
     this.#run = run;
   }
 
-  handle({ tree: index, path, listing, subtree, ranges }: DirtyEntry): void {
+  handle({ tree: index, path, listing, subtree, ranges, inodes }: DirtyEntry): void {
     const tree = this.#run.trees[index];
-    if (tree === undefined || tree.isExcluded(path) || this.#isWalked(tree, path)) return;
+    if (tree === undefined || tree.isExcluded(path)) return;
     const type = this.#typeOf(tree, path);
+    for (const inode of inodes) {
+      if (type === null || inode !== stat.inodeKey) this.#run.links.suspect(index, inode);
+    }
+    if (this.#isWalked(tree, path)) return;
     if (type === null) {
       this.#touch(tree, splitPath(path).directory);
       this.#run.links.leave(index, path);
@@ -91,7 +95,8 @@ class DirtyPass {
       sendPendingFiles(this.#run);
       for (let next = strangers.shift(); next !== undefined; next = strangers.shift()) {
         const { tree, path } = next;
-        this.handle({ tree: tree.index, path, listing: false, subtree: true, ranges: [] });
+        const dirty = { listing: false, subtree: true, ranges: [], inodes: [] };
+        this.handle({ tree: tree.index, path, ...dirty });
       }
       outbox.drain();
     } while (files.length > 0 || strangers.length > 0);

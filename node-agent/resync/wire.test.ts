@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { cases } from "../../test/setup/length.ts";
 import { RECORD_BYTES_MAX } from "./resync.ts";
 import { BLOCK_BYTES, COMPARE, decodeRecord, type Message, writeMessage } from "./wire.ts";
 import { RecordWriter } from "./wire-bytes.ts";
@@ -111,7 +112,7 @@ describe("resync records", () => {
         expect(decoded.ok).toBe(true);
         if (decoded.ok) expect(plain(decoded.value)).toEqual(plain(messages));
       }),
-      { numRuns: 300 },
+      { numRuns: cases(300) },
     );
   });
 
@@ -123,7 +124,7 @@ describe("resync records", () => {
         // An empty record says nothing; any other part of one message is no message.
         expect(decodeRecord(record.subarray(0, length)).ok).toBe(length === 0);
       }),
-      { numRuns: 300 },
+      { numRuns: cases(300) },
     );
   });
 
@@ -142,7 +143,7 @@ describe("resync records", () => {
       fc.property(fc.oneof(bytes(400), mutated), (record) => {
         decodeRecord(record);
       }),
-      { numRuns: 5000 },
+      { numRuns: cases(5000) },
     );
   });
 

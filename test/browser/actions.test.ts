@@ -5,11 +5,11 @@ import type { Scenario } from "../../console/fake-api/scenarios.ts";
 import {
   connection,
   HAS_CHROMIUM,
+  LACKING,
   launch,
   openPage,
   problemsInTheDark,
   problemsOn,
-  WHY_NOT,
 } from "./browser.ts";
 import { buildConsole, ConsoleUnderTest } from "./built-console.ts";
 
@@ -47,7 +47,7 @@ const choose = async (page: Page, name: string) => {
   await page.getByRole("menuitem", { name }).click();
 };
 
-describe.skipIf(!HAS_CHROMIUM)(`acting (${WHY_NOT})`, () => {
+describe.skipIf(!HAS_CHROMIUM)(`acting${LACKING}`, () => {
   test("a switchover says what it does, is sent once, and is followed to its end", async () => {
     await onPage("normal", MODULE, async (page, { fake }) => {
       await page.getByRole("button", { name: "Switch over" }).click();

@@ -1,5 +1,5 @@
 /** One Chromium for a test file, and pages that notice everything that is wrong with them. */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import {
@@ -9,11 +9,11 @@ import {
   type Locator,
   type Page,
 } from "playwright-core";
+import { CHROMIUM, lacking, whyNoChromium } from "../setup/needs.ts";
 
-const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 /** Without it these tests are listed as not run, with what to install. */
-export const HAS_CHROMIUM = existsSync(CHROMIUM);
-export const WHY_NOT = "needs Chromium: apt-get install -y --no-install-recommends chromium";
+export const HAS_CHROMIUM = whyNoChromium() === null;
+export const LACKING = lacking("Chromium", whyNoChromium());
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const CHECKS = readFileSync(join(import.meta.dirname, "page-scripts", "checks.js"), "utf8");

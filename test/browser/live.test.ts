@@ -4,11 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   connection,
   HAS_CHROMIUM,
+  LACKING,
   launch,
   openPage,
   problemsOn,
   seen,
-  WHY_NOT,
 } from "./browser.ts";
 import { buildConsole, ConsoleUnderTest } from "./built-console.ts";
 
@@ -24,7 +24,7 @@ const MODULE = "/c/prod/modules/shop";
 const AWAY =
   /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE/;
 
-describe.skipIf(!HAS_CHROMIUM)(`live (${WHY_NOT})`, () => {
+describe.skipIf(!HAS_CHROMIUM)(`live${LACKING}`, () => {
   test("a change of health is shown and read out without a reload", async () => {
     const served = await ConsoleUnderTest.start("normal");
     const { page, context, complaints } = await openPage(browser);

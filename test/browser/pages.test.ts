@@ -8,13 +8,13 @@ import type { FakeControlPlane } from "../../console/fake-api/fake-control-plane
 import type { Scenario } from "../../console/fake-api/scenarios.ts";
 import {
   HAS_CHROMIUM,
+  LACKING,
   launch,
   openPage,
   problemsInTheDark,
   problemsOn,
   seen,
   type WatchedPage,
-  WHY_NOT,
 } from "./browser.ts";
 import { buildConsole, ConsoleUnderTest } from "./built-console.ts";
 
@@ -65,7 +65,7 @@ const shows =
   async ({ page }) =>
     await seen(page, text).waitFor();
 
-describe.skipIf(!HAS_CHROMIUM)(`the pages (${WHY_NOT})`, () => {
+describe.skipIf(!HAS_CHROMIUM)(`the pages${LACKING}`, () => {
   /** Through the side navigation, as a person goes: a page is loaded once. */
   const walks: Readonly<Record<string, readonly (readonly [link: string, text: string])[]>> = {
     normal: [

@@ -11,10 +11,12 @@ import { createInterface } from "node:readline";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod/mini";
-import { HAS_CHROMIUM, launch, openPage, problemsOn, WHY_NOT } from "./browser.ts";
+import { lacking, whyNoChromium, whyNoFuse } from "../setup/needs.ts";
+import { HAS_CHROMIUM, launch, openPage, problemsOn } from "./browser.ts";
 
 const PROGRAM = join(import.meta.dirname, "..", "playground", "main.ts");
-const HAS_FUSE = existsSync("/dev/fuse");
+const HAS_FUSE = whyNoFuse() === null;
+const LACKING = HAS_CHROMIUM ? lacking("FUSE", whyNoFuse()) : lacking("Chromium", whyNoChromium());
 const START_MS_MAX = 40_000;
 const STATE_MS_MAX = 30_000;
 const END_MS_MAX = 30_000;
@@ -165,7 +167,7 @@ async function takeThrough(page: Page): Promise<void> {
 /** On a quiet machine it takes 40 s; each wait in it has a bound of its own. */
 const TEST_MS_MAX = 240_000;
 
-describe.skipIf(!HAS_CHROMIUM || !HAS_FUSE)(`the playground (${WHY_NOT}; /dev/fuse)`, () => {
+describe.skipIf(!HAS_CHROMIUM || !HAS_FUSE)(`the playground${LACKING}`, () => {
   test(
     "loses no order by anything its page can break, and leaves nothing behind",
     async () => {

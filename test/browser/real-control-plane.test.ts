@@ -11,11 +11,11 @@ import { fetchTransport, PeopleClient } from "../setup/people-client.ts";
 import {
   connection,
   HAS_CHROMIUM,
+  LACKING,
   launch,
   openPage,
   problemsOn,
   seen,
-  WHY_NOT,
 } from "./browser.ts";
 import { buildConsole } from "./built-console.ts";
 
@@ -54,7 +54,7 @@ async function startControlPlane(): Promise<z.infer<typeof Started>> {
   return await promise.finally(() => clearTimeout(timer));
 }
 
-describe.skipIf(!HAS_CHROMIUM)(`the real control plane (${WHY_NOT})`, () => {
+describe.skipIf(!HAS_CHROMIUM)(`the real control plane${LACKING}`, () => {
   test("lets the browser in by its URL, and shows a module the moment it is uploaded", async () => {
     const { url, apiUrl } = await startControlPlane();
     const { page, context, complaints } = await openPage(browser, { allowed: /status of 409/ });
@@ -71,7 +71,7 @@ describe.skipIf(!HAS_CHROMIUM)(`the real control plane (${WHY_NOT})`, () => {
       expect(await admin.upload("shop", archive)).toMatchObject({ ok: true });
       // No reload: it comes by the stream.
       await page.getByRole("link", { name: "shop" }).first().click();
-      await page.getByText("No node has reported yet.").waitFor();
+      await seen(page, "No node has reported yet.").waitFor();
       await page.getByText("Unknown").first().waitFor();
       await seen(page, "no report yet").waitFor();
       expect(await problemsOn(page)).toEqual([]);

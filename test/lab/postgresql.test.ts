@@ -6,9 +6,19 @@
  * The tests run in order on one cluster: each leaves it as PRIM and SECOND. Here each fault comes
  * once; `npm run test:long -- lab --rounds N` goes round N times (3 when nothing is said).
  */
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
-import { type LabCluster, startCluster, startControlPlane, startServices } from "./cluster.ts";
+import type { ClusterSnapshot } from "../../model/contract/snapshot.ts";
+import { MODULES_FOLDER } from "../setup/module-archive.ts";
+import {
+  CLI_IN_CONTROL,
+  type LabCluster,
+  startCluster,
+  startControlPlane,
+  startServices,
+} from "./cluster.ts";
 import { must, run, waitFor } from "./command.ts";
 import { CommitJudge } from "./commit-judge.ts";
 import { Lab } from "./lab.ts";
@@ -19,6 +29,11 @@ const TREES = ["/srv/data/postgresql", "/srv/data/postgresql-wal"];
 /** Debian keeps what is not for every day out of the PATH. */
 const BIN = "$(ls -d /usr/lib/postgresql/*/bin | tail -n 1)";
 const SETTLED_MS = 90_000;
+/** Beside the database, in its replicated directory. */
+const FILLER = "/srv/data/postgresql/filler";
+const FILLER_BYTES = 200_000_000;
+/** So that copying it takes four seconds at least, on whatever machine: that is long to look at. */
+const RESYNC_KB_PER_SECOND = 50_000;
 
 const isLong = process.env["MIRRORFARM_LONG"] === "1";
 const ROUNDS = Number(process.env["MIRRORFARM_ROUNDS"] || (isLong ? 3 : 1));
@@ -32,7 +47,9 @@ let judge: CommitJudge;
 
 beforeAll(async () => {
   lab = await Lab.up();
-  cluster = await startCluster(lab, { say: () => undefined, module: "postgresql" });
+  const folder = slowlyResynced(join(MODULES_FOLDER, "postgresql"));
+  cluster = await startCluster(lab, { say: () => undefined, module: "postgresql", folder });
+  rmSync(folder, { recursive: true });
   await cluster.waitForStates({ node1: "PRIM", node2: "SECOND" }, SETTLED_MS);
   judge = new CommitJudge(lab, cluster.vip);
   await judge.createTable();
@@ -42,6 +59,16 @@ afterAll(async () => {
   await cluster?.close();
   await lab?.down();
 }, 60_000);
+
+/** A copy of the module whose resync has a bandwidth. */
+function slowlyResynced(module: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "lab-module-"));
+  cpSync(module, folder, { recursive: true });
+  const file = join(folder, "conf", "userconfig.xml");
+  const text = readFileSync(file, "utf8");
+  writeFileSync(file, text.replace("<rfs>", `<rfs reiallowedbw="${RESYNC_KB_PER_SECOND}">`));
+  return folder;
+}
 
 /** The node that is primary now, both being in step. */
 async function settled(): Promise<NodeName> {
@@ -57,6 +84,48 @@ async function settled(): Promise<NodeName> {
     SETTLED_MS,
     100,
   );
+}
+
+/** Until the nodes are in step again: what people are shown of the resync rises to its total. */
+async function seesResync(primary: NodeName): Promise<void> {
+  const seen: { readonly done: number; readonly total: number }[] = [];
+  let byCommand: Promise<unknown> | null = null;
+  await waitFor(
+    "the resync to be seen, and to end",
+    async () => {
+      const { nodes, witness } = await cluster.view();
+      const facts = nodes.find(({ nodeId }) => nodeId === primary)?.report?.replication;
+      const resync = facts?.resync ?? null;
+      const isInStep = witness?.inSync.length === 2;
+      if (resync !== null && resync.totalBytes > 0) {
+        expect(isInStep).toBe(false);
+        seen.push({ done: resync.doneBytes, total: resync.totalBytes });
+        byCommand ??= statusByCommand(primary);
+      }
+      return isInStep && facts?.attached === true ? true : null;
+    },
+    SETTLED_MS,
+  );
+  const done = seen.map((one) => one.done);
+  const total = seen.at(-1)?.total ?? 0;
+  console.log(`the resync was seen at ${[...new Set(done)].join(", ")} of ${total} bytes`);
+  expect(total).toBeGreaterThan(FILLER_BYTES);
+  expect(done).toEqual(done.toSorted((a, b) => a - b));
+  expect(new Set(done).size).toBeGreaterThan(3);
+  expect(seen.every((one) => one.done <= one.total)).toBe(true);
+  expect(await byCommand).toMatchObject({
+    ...{ kind: "full", doneBytes: expect.any(Number), totalBytes: expect.any(Number) },
+  });
+}
+
+/** The resync as `mirrorfarm status --json` shows it. */
+async function statusByCommand(node: NodeName): Promise<unknown> {
+  const asked = await lab
+    .machine("control")
+    .mustExec(["sh", "-c", `${CLI_IN_CONTROL} status --json`]);
+  const { modules }: ClusterSnapshot = JSON.parse(asked);
+  const entry = modules.flatMap(({ nodes }) => nodes).find(({ nodeId }) => nodeId === node);
+  return entry?.report?.replication?.resync ?? null;
 }
 
 /** Runs a fault under load and judges afterwards: nothing acknowledged may be missing. */
@@ -81,9 +150,14 @@ describe.each(rounds)("PostgreSQL as a mirror, round %i", () => {
       await lab.machine(primary).kill({ power: true });
       await cluster.waitForStates({ [other(primary)]: "ALONE" }, 60_000);
       await judge.acknowledges(50, 60_000);
+      // Enough to be copied that people see the resync on its way.
+      const filler = `head -c ${FILLER_BYTES} /dev/urandom > ${FILLER}`;
+      await lab.machine(other(primary)).mustExec(["sh", "-c", filler]);
       await lab.machine(primary).boot();
       await startServices(lab, primary);
+      await seesResync(other(primary));
       await cluster.waitForStates({ [other(primary)]: "PRIM", [primary]: "SECOND" }, SETTLED_MS);
+      await lab.machine(other(primary)).mustExec(["rm", FILLER]);
       await cluster.command({ kind: "switchover" });
       await cluster.waitForStates({ [primary]: "PRIM", [other(primary)]: "SECOND" }, SETTLED_MS);
     });

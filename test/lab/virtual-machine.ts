@@ -7,23 +7,12 @@
  * seen through /proc/PID/root.
  */
 import { spawn } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Finished, must, type RunOptions, run, waitFor } from "./command.ts";
+import { CGROUP_ROOT, removeGroups } from "./control-groups.ts";
 import type { LabNetwork } from "./network.ts";
 import { cutPowerOf } from "./power.ts";
-
-const CGROUP_ROOT = existsSync("/sys/fs/cgroup/unified/cgroup.procs")
-  ? "/sys/fs/cgroup/unified"
-  : "/sys/fs/cgroup";
 
 export type MachineOptions = {
   readonly name: string;
@@ -217,31 +206,4 @@ function readIfThere(path: string): string {
   } catch {
     return "";
   }
-}
-
-/** Removes a control group and those below it; false while one is still busy. */
-function removeGroups(path: string): boolean {
-  const below = groupsBelow(path);
-  try {
-    for (const folder of below) rmdirSync(folder);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function groupsBelow(path: string): string[] {
-  const found: string[] = [];
-  const visit = (folder: string) => {
-    for (const entry of readDirectories(folder)) visit(join(folder, entry));
-    found.push(folder);
-  };
-  if (existsSync(path)) visit(path);
-  return found;
-}
-
-function readDirectories(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => entry.name);
 }

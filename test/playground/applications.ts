@@ -1,14 +1,17 @@
 /** What can run in the playground: the demo modules with their customers, or a module file. */
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { MODULES_FOLDER, packModule } from "../setup/module-archive.ts";
 import type { Application } from "./load-generator.ts";
+import { readModuleFile } from "./module-file.ts";
 import { postgresqlApplication } from "./postgresql-client.ts";
 import { shopApplication } from "./shop-client.ts";
 
 export type PlaygroundModule = {
   readonly name: string;
+  /** What its owner should know of it here. */
+  readonly notes: readonly string[];
   /** Where it serves on its node; the proxy forwards there. */
   readonly port: number;
   /** As a person would type it, of the proxy's `HOST:PORT`. */
@@ -23,6 +26,7 @@ export type PlaygroundModule = {
 
 const shop: PlaygroundModule = {
   name: "shop",
+  notes: [],
   port: 8080,
   address: (place) => `http://${place}`,
   customers: (place) => shopApplication(`http://${place}`),
@@ -32,6 +36,7 @@ const shop: PlaygroundModule = {
 
 const postgresql: PlaygroundModule = {
   name: "postgresql",
+  notes: [],
   port: 5432,
   address: (place) => `postgresql://postgres@${place}/postgres`,
   customers: postgresqlApplication,
@@ -39,19 +44,27 @@ const postgresql: PlaygroundModule = {
   pack: packPostgresql,
 };
 
-/** The module that `--module` names; a text says what is wrong with the name. */
-export function chooseModule(name: string, port: number): PlaygroundModule | string {
+const SERVICE_PORT = 8080;
+
+/**
+ * The module that `--module` names, of a file as seen from the folder `from`; a text says what is
+ * wrong with it. `port` null: where the file's own tcp checker looks.
+ */
+export async function chooseModule(
+  name: string,
+  { port, from }: { readonly port: number | null; readonly from: string },
+): Promise<PlaygroundModule | string> {
   if (name === "shop") return shop;
   if (name === "postgresql") return postgresql;
-  if (!name.endsWith(".safe")) return `--module ${name}: want shop, postgresql or FILE.safe`;
-  if (!existsSync(name)) return `--module ${name}: there is no such file`;
+  const file = await readModuleFile(name, from);
+  if (!file.ok) return file.text;
+  const { archive, notes } = file.value;
   return {
-    name: basename(name, ".safe"),
-    port,
+    ...{ name: file.value.name, port: port ?? file.value.port ?? SERVICE_PORT, notes },
     address: (place) => place,
     customers: () => null,
     whyNot: () => null,
-    pack: async () => readFileSync(name),
+    pack: async () => archive,
   };
 }
 

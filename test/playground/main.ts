@@ -3,10 +3,10 @@
  * takes the same commands as the page's buttons. Ctrl-C ends it all.
  */
 import { spawn } from "node:child_process";
-import { accessSync, constants, existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { whyNoFuse } from "../setup/needs.ts";
 import { chooseModule, type PlaygroundModule } from "./applications.ts";
 import { removeFolder, takeFolder } from "./own-folder.ts";
 import { servePage } from "./page-server.ts";
@@ -19,7 +19,8 @@ const HELP = `npm start [-- OPTIONS]      a whole cluster on this machine, to wa
   --module NAME|FILE.safe     what runs on it: shop (the default: a small web shop), postgresql
                               (as root), or a module file, whose directories and addresses use
                               %FARM_DATA% and %FARM_ADDRESS%, as both nodes are on this machine
-  --module-port N             where a module file serves on its node (default 8080)
+  --module-port N             where a module file serves on its node (default: where its first tcp
+                              checker looks, else 8080)
   --customers N               how many customers ask at the same time (default 4)
   --port N                    port of the playground's page (default 8300)
   --service-port N            port of the service's address (default 8380)
@@ -49,28 +50,11 @@ function actionOf(line: string): string | null {
   return null;
 }
 
-/** Why replicated directories cannot be mounted here, and what to do; null when they can. */
-function whyNoFuse(): string | null {
-  if (!existsSync("/dev/fuse")) {
-    return "there is no /dev/fuse: load the module (sudo modprobe fuse), or start the container with --device /dev/fuse --cap-add SYS_ADMIN";
-  }
-  try {
-    accessSync("/dev/fuse", constants.R_OK | constants.W_OK);
-  } catch {
-    return "this user may not open /dev/fuse: sudo chmod 666 /dev/fuse (Debian's own default), or run it as root";
-  }
-  const isRoot = process.getuid?.() === 0;
-  const hasHelper = ["/usr/bin/fusermount3", "/bin/fusermount3"].some((path) => existsSync(path));
-  if (!isRoot && !hasHelper) {
-    return "without root, mounts need fusermount3: sudo apt-get install -y --no-install-recommends fuse3";
-  }
-  return null;
-}
-
 function line(shown: Shown): string {
   const nodes = shown.nodes.map((node) => `${node.name} ${node.shape} ${node.word}`).join("   ");
-  const { load } = shown;
-  const counted = load === null ? "" : `   ${countText(load)}   ${load.text}`;
+  const { load, answer, address } = shown;
+  const answered = answer === null ? "" : `   ${address}: ${answer.text}`;
+  const counted = load === null ? answered : `   ${countText(load)}   ${load.text}`;
   return `${nodes}${counted}\n  ${shown.why}`;
 }
 
@@ -90,7 +74,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       module: { type: "string", default: "shop" },
-      "module-port": { type: "string", default: "8080" },
+      "module-port": { type: "string" },
       network: { type: "string", default: "0" },
       customers: { type: "string", default: "4" },
       port: { type: "string", default: "8300" },
@@ -107,9 +91,14 @@ async function main(): Promise<void> {
   if (values.watch) return watch();
   const why = whyNoFuse();
   if (why !== null) refuse(`the playground cannot mount its directories: ${why}`);
-  const port = (name: "port" | "module-port" | "service-port" | "control-port") =>
+  const port = (name: "port" | "service-port" | "control-port") =>
     numberOf(name, values[name], 65_534);
-  const module = chooseModule(values.module, port("module-port"));
+  const own = values["module-port"];
+  const module = await chooseModule(values.module, {
+    port: own === undefined ? null : numberOf("module-port", own, 65_534),
+    // npm runs scripts in the project's folder and says here where it was called.
+    from: process.env["INIT_CWD"] ?? process.cwd(),
+  });
   if (typeof module === "string") refuse(module);
   const options = {
     customers: numberOf("customers", values.customers, 1000),
@@ -124,6 +113,7 @@ async function main(): Promise<void> {
   const notMine = takeFolder(folder);
   if (notMine !== null) refuse(notMine);
   const isQuiet = values.json;
+  if (!isQuiet) for (const note of module.notes) say(`note: ${note}`);
   const playground = new Playground({
     ...options,
     ...{ folder, module, say: isQuiet ? () => undefined : say },

@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fetchTransport, PeopleClient } from "../setup/people-client.ts";
+import { AnswerWatch } from "./answer-watch.ts";
 import type { PlaygroundModule } from "./applications.ts";
 import { takenPorts, type WantedPort } from "./free-ports.ts";
 import { LoadGenerator } from "./load-generator.ts";
@@ -52,6 +53,7 @@ export class Playground {
   #proxy: ManagedProcess | null = null;
   #relay: Relay | null = null;
   #load: LoadGenerator | null = null;
+  #answers: AnswerWatch | null = null;
   /** In the environment of all processes, to find them by; its end is the kernel's own. */
   readonly #mark: string;
   #starting: Promise<void> = Promise.resolve();
@@ -93,6 +95,10 @@ export class Playground {
   }
   get load(): LoadGenerator | null {
     return this.#load;
+  }
+  /** Instead of customers, where nobody knows how to be one. */
+  get answers(): AnswerWatch | null {
+    return this.#answers;
   }
   get isStarted(): boolean {
     return this.#isStarted;
@@ -149,6 +155,7 @@ export class Playground {
     const application = this.#options.module.customers(this.servicePlace);
     const { customers } = this.#options;
     if (application !== null) this.#load = new LoadGenerator(application, customers);
+    else this.#answers = new AnswerWatch(this.servicePlace);
   }
 
   /** Between two parts of the start: whoever pressed Ctrl-C meanwhile wants no more of it. */
@@ -258,6 +265,7 @@ export class Playground {
     this.#isStopping = true;
     // A part that is being started is waited for (each has its bound), so that it can be stopped.
     await this.#starting.catch(() => undefined);
+    this.#answers?.close();
     await this.#load?.stop();
     this.#relay?.heal();
     await Promise.all([...this.#guards.values()].map((guard) => guard.stop(20_000)));

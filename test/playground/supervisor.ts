@@ -37,6 +37,8 @@ export type ShownFailover = {
 export type Shown = {
   /** Null: nobody knows how to be a customer of this module. */
   readonly load: ShownLoad | null;
+  /** Instead of it: whether the address answers at all. */
+  readonly answer: { readonly isServed: boolean; readonly text: string } | null;
   readonly module: string;
   readonly address: string;
   readonly why: string;
@@ -106,6 +108,7 @@ export class Supervisor {
     const isUp = isControlRunning && this.#isAnswering;
     return {
       load: this.#shownLoad(),
+      answer: this.#shownAnswer(),
       module: this.#module.name,
       address: this.#module.address(this.#playground.servicePlace),
       why: isUp ? (view?.why ?? "starting") : this.#whyWithoutControl(),
@@ -252,6 +255,19 @@ export class Supervisor {
       // Counted together: what was acknowledged since the count is not missing.
       found: found === null ? null : acknowledged - lost,
       text: isServed ? `${perSecond} a second` : `${none} for ${(silentMs / 1000).toFixed(1)} s`,
+    };
+  }
+
+  #shownAnswer(): Shown["answer"] {
+    const { answers } = this.#playground;
+    if (answers === null) return null;
+    const { silentMs, watchedMs } = answers;
+    const isServed = silentMs !== null && silentMs < SILENT_MS;
+    if (isServed) return { isServed, text: "answers" };
+    const seconds = ((silentMs ?? watchedMs) / 1000).toFixed(1);
+    return {
+      isServed,
+      text: `${silentMs === null ? "has not answered" : "no answer"} for ${seconds} s`,
     };
   }
 

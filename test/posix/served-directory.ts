@@ -3,25 +3,22 @@
  * the process and the folder are gone afterwards.
  */
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from "node:child_process";
-import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
+import { whyNoFuse } from "../setup/needs.ts";
 import type { ServeCommand, ServeOptions, ServeReport } from "./serve-options.ts";
 
 const STEP_MS_MAX = 20_000;
 const SERVE = path.join(import.meta.dirname, "serve-process.ts");
 
-/** Why mounts cannot be tested here; null when they can. Shown as NOT RUN. */
+/** Why mounts cannot be tested here; null when they can. Part of the skipped tests' names. */
 export function whyNotRun(): string | null {
-  if (process.getuid?.() !== 0) return "NOT RUN: needs root to mount";
-  try {
-    accessSync("/dev/fuse", constants.R_OK | constants.W_OK);
-    return null;
-  } catch {
-    return "NOT RUN: no /dev/fuse";
-  }
+  if (process.getuid?.() !== 0) return "(needs root)";
+  const why = whyNoFuse();
+  return why === null ? null : `(needs FUSE: ${why})`;
 }
 
 /** A fresh folder for a test; `remove` it. */

@@ -55,7 +55,8 @@ export class TestSink implements OperationSink {
     const note = (kind: string, path: Uint8Array, rest = "") =>
       this.#reported.push(`${kind} ${Buffer.from(path).toString("latin1")}${rest}`);
     this.mutations = {
-      changedFile: (_tree, path, offset, length) => note("file", path, ` ${offset}+${length}`),
+      changedFile: (_tree, path, { offsetBytes, lengthBytes }) =>
+        note("file", path, ` ${offsetBytes}+${lengthBytes}`),
       changedDirectory: (_tree, path) => note("directory", path),
       changedSubtree: (_tree, path) => note("subtree", path),
       changedEverything: () => this.#reported.push("everything"),

@@ -29,6 +29,8 @@ const DEBIAN = {
   procps: { proof: ["/usr/bin/ps", "/bin/ps"], why: "process lists" },
   postgresql: { proof: ["/usr/bin/pg_lsclusters"], why: "the lab's real application" },
   chromium: { proof: ["/usr/bin/chromium"], why: "looks at the console" },
+  systemd: { proof: ["/lib/systemd/systemd"], why: "a machine that systemd runs" },
+  dbus: { proof: ["/usr/bin/dbus-daemon"], why: "by which systemctl freezes a service" },
   "fonts-liberation": {
     proof: ["/usr/share/fonts/truetype/liberation"],
     why: "the console's text",

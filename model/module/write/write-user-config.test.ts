@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { cases } from "../../../test/setup/length.ts";
 import type { ModuleConfig } from "../config.ts";
 import type { ElementCase } from "../elements/case.ts";
 import { inMirror, USER_CASES } from "../elements/user-cases.ts";
@@ -29,7 +30,7 @@ describe("what is written is read back the same", () => {
         fc.pre(config !== null);
         expect(configOf(writeUserConfig(config))).toEqual(config);
       }),
-      { numRuns: 20 },
+      { numRuns: cases(20) },
     );
   });
   test("whatever a value is made of", () => {

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import koffi from "koffi";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CachedReader } from "./cached-reader.ts";
 import { bootMs } from "./clock.ts";
@@ -34,6 +35,19 @@ describe("files by descriptor", () => {
     expect(file.openat(root, cString("nothing"), file.O_RDONLY, 0)).toBe(-ERRNO.ENOENT);
     expect(errnoName(-ERRNO.ENOENT)).toBe("ENOENT");
     expect(errnoName(9999)).toBe("errno 9999");
+  });
+
+  test("the error is the call's own, whatever else of this thread fails right after it", () => {
+    // In place of V8 itself, which may fail a futex there: a converter that changes errno.
+    const { Number: convert } = globalThis;
+    const spoil = (value: unknown) => {
+      koffi.errno(ERRNO.EAGAIN);
+      return convert(value);
+    };
+    globalThis.Number = Object.assign(spoil, convert);
+    const result = file.openat(root, cString("nothing"), file.O_RDONLY, 0);
+    globalThis.Number = convert;
+    expect(result).toBe(-ERRNO.ENOENT);
   });
 
   test("what is written beyond 4 GiB is read back from there", () => {

@@ -15,6 +15,7 @@
  * This file is the only place where a C prototype becomes a typed function.
  */
 import koffi from "koffi";
+import { withErrno } from "./native-code.ts";
 
 const libc = koffi.load("libc.so.6");
 
@@ -28,15 +29,18 @@ export type Argument = number | bigint | Uint8Array | null;
 export function systemCall<A extends readonly Argument[]>(
   prototype: string,
 ): (...args: A) => number {
-  const call: (...args: A) => number = libc.func(prototype);
-  return (...args) => {
-    // koffi answers a BigInt beyond 2^53 (the position in a large directory): only a number is safe
-    // to calculate with, and nobody needs the last digits of such a one.
-    const result = Number(call(...args));
-    // errno must be read before any other call, or that call's outcome is read instead.
-    return result < 0 ? -koffi.errno() : result;
-  };
+  const [, result = "", name = "", list = ""] = /^(\w+) (\w+)\((.*)\)$/.exec(prototype) ?? [];
+  const args = list === "" ? [] : list.split(", ");
+  const call: (...args: A) => number | bigint = isSigned(result)
+    ? withErrno(result === "int" ? "int" : "long", name, args)
+    : libc.func(name, result, args);
+  // koffi answers a BigInt beyond 2^53 (the position in a large directory): only a number is safe
+  // to calculate with, and nobody needs the last digits of such a one.
+  return (...args) => Number(call(...args));
 }
+
+/** What cannot be negative cannot fail. */
+const isSigned = (type: string): boolean => ["int", "long", "int64"].includes(type);
 
 /** `text` as bytes with a final NUL. For fixed paths and tests; names from the kernel are bytes already. */
 export const cString = (text: string): Uint8Array => Buffer.from(`${text}\0`);

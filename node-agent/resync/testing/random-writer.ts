@@ -28,6 +28,8 @@ const NAMES = [
   Buffer.from("ö"),
 ];
 const ROOT: Uint8Array = new Uint8Array();
+/** Only root gets at what it has taken from itself; anybody else keeps its own access. */
+const KEPT_MODE = process.getuid?.() === 0 ? 0 : 0o700;
 /** What may happen when a change is tried where it cannot be: no change, so nothing to report. */
 const EXPECTED = new Set([
   "ENOENT",
@@ -162,16 +164,18 @@ export class RandomWriter {
       file.utimensat(file.AT_FDCWD, file.descriptorPath(fd), times, 0);
     }
     fs.closeSync(fd);
-    if (data.length > 0) this.#listener?.changedFile(0, path, offset, data.length);
-    this.#listener?.changedFile(0, path, 0, 0);
+    const inode = Number(before.ino);
+    const written = { inode, offsetBytes: offset, lengthBytes: data.length };
+    this.#listener?.changedFile(0, path, written);
   }
 
   #truncate(): void {
     const path = this.#entry();
-    if (!fs.lstatSync(this.#at(path)).isFile()) return;
+    const stat = fs.lstatSync(this.#at(path));
+    if (!stat.isFile()) return;
     const size = this.#below(3) === 0 ? this.#below(600_000) : this.#below(200);
     fs.truncateSync(this.#at(path), size);
-    this.#listener?.changedFile(0, path);
+    this.#listener?.changedFile(0, path, { inode: stat.ino });
   }
 
   #rename(): void {
@@ -194,7 +198,7 @@ export class RandomWriter {
     const [from, to] = [this.#entry(), this.#name()];
     fs.linkSync(this.#at(from), this.#at(to));
     this.#added(to);
-    this.#listener?.changedFile(0, from);
+    this.#listener?.changedFile(0, from, { inode: fs.lstatSync(this.#at(from)).ino });
   }
 
   #unlink(): void {
@@ -225,14 +229,16 @@ export class RandomWriter {
     const path = this.#entry();
     const stat = fs.lstatSync(this.#at(path));
     if (this.#below(2) === 0) fs.lchownSync(this.#at(path), this.#below(4), this.#below(4));
-    if (!stat.isSymbolicLink()) fs.chmodSync(this.#at(path), this.#below(0o10000));
+    if (!stat.isSymbolicLink()) {
+      fs.chmodSync(this.#at(path), this.#below(0o10000) | KEPT_MODE);
+    }
     if (this.#below(2) === 0) {
       const mtime = { seconds: this.#below(2 ** 32) - 1000, nanoseconds: this.#below(1e9) };
       const times = timespecs(null, mtime);
       const flags = file.AT_SYMLINK_NOFOLLOW;
       file.utimensat(this.#rootFd, withNul(path), times, flags);
     }
-    this.#changed(path, stat.isDirectory());
+    this.#changed(path, stat);
   }
 
   #xattr(): void {
@@ -244,12 +250,12 @@ export class RandomWriter {
     if (this.#below(4) === 0) file.removexattr(file.descriptorPath(fd), name);
     else file.setxattr(file.descriptorPath(fd), name, value, value.length, 0);
     file.close(fd);
-    this.#changed(path, stat.isDirectory());
+    this.#changed(path, stat);
   }
 
-  #changed(path: Uint8Array, isDirectory: boolean): void {
-    if (isDirectory) this.#listener?.changedDirectory(0, path);
-    else this.#listener?.changedFile(0, path, 0, 0);
+  #changed(path: Uint8Array, stat: fs.Stats): void {
+    if (stat.isDirectory()) this.#listener?.changedDirectory(0, path);
+    else this.#listener?.changedFile(0, path, { inode: stat.ino, lengthBytes: 0 });
   }
 
   #added(path: Uint8Array): void {

@@ -1,5 +1,6 @@
 /** What an application thread (writer-worker.ts) and its starter (writer.ts) tell each other. */
 import type { MessagePort } from "node:worker_threads";
+import type { FileChange } from "#model/replication/dirty-set.ts";
 
 export type WriterJob = {
   readonly root: string;
@@ -13,11 +14,6 @@ export type WriterJob = {
 export const WRITER = { pauseAsked: 0, paused: 1, stepsDone: 2, slowMs: 3 } as const;
 
 export type Report =
-  | {
-      readonly kind: "file";
-      readonly path: Uint8Array;
-      readonly offsetBytes: number;
-      readonly lengthBytes: number;
-    }
+  | { readonly kind: "file"; readonly path: Uint8Array; readonly change: FileChange }
   | { readonly kind: "directory"; readonly path: Uint8Array }
   | { readonly kind: "subtree"; readonly path: Uint8Array };

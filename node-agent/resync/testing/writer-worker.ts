@@ -10,8 +10,8 @@ const STEP_MS = 1;
 function run({ root, seed, steps, reports, signals }: WriterJob): void {
   const post = (report: Report): void => reports.postMessage(report);
   const listener: MutationListener = {
-    changedFile: (_tree, path, offsetBytes = 0, lengthBytes = Number.POSITIVE_INFINITY) =>
-      post({ kind: "file", path: Uint8Array.from(path), offsetBytes, lengthBytes }),
+    changedFile: (_tree, path, change) =>
+      post({ kind: "file", path: Uint8Array.from(path), change }),
     changedDirectory: (_tree, path) => post({ kind: "directory", path: Uint8Array.from(path) }),
     changedSubtree: (_tree, path) => post({ kind: "subtree", path: Uint8Array.from(path) }),
     changedEverything: () => {},

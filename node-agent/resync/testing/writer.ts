@@ -8,6 +8,8 @@ import { type Report, WRITER, type WriterJob } from "./writer-job.ts";
 
 const PAUSE_MS_MAX = 10_000;
 const START_MS_MAX = 10_000;
+/** What it does at least before a resync asks for the first time. */
+export const STEPS_MIN = 20;
 
 export class Writer {
   readonly #worker: Worker;
@@ -38,10 +40,12 @@ export class Writer {
   /** What the real core does for a resync, for this application. */
   readonly core: Partial<ResyncCore> = {
     takeDirty: () => {
+      // However busy the machine is: it has changed something while the first pass ran.
+      if (this.#pauses === 0) this.#awaitSteps(STEPS_MIN);
       for (let next = this.#next(); next !== null; next = this.#next()) {
         if (next.kind === "directory") this.#dirty.changedDirectory(0, next.path);
         else if (next.kind === "subtree") this.#dirty.changedSubtree(0, next.path);
-        else this.#dirty.changedFile(0, next.path, next.offsetBytes, next.lengthBytes);
+        else this.#dirty.changedFile(0, next.path, next.change);
       }
       return this.#dirty.take();
     },
@@ -66,6 +70,13 @@ export class Writer {
       Atomics.notify(this.#signals, WRITER.pauseAsked);
     },
   };
+
+  #awaitSteps(count: number): void {
+    const untilMs = performance.now() + START_MS_MAX;
+    while (this.stepsDone < count && performance.now() < untilMs) {
+      Atomics.wait(this.#signals, WRITER.stepsDone, this.stepsDone, 5);
+    }
+  }
 
   #next(): Report | null {
     const received = receiveMessageOnPort(this.#channel.port1);

@@ -35,10 +35,12 @@ function showNode(node) {
   ]);
 }
 
-function showLoad({ load, module, address }) {
+function showLoad({ load, answer, module, address }) {
   byId("counts").hidden = load === null;
   if (load === null) {
-    say("flow", `${module} is at ${address}; the playground has no customers for it.`, "");
+    const text = answer === null ? "starting" : answer.text;
+    say("flow", `${module} at ${address}: ${text}`, answer?.isServed ? "good" : "bad");
+    say("unknown", "The playground does not know what it keeps, so nothing is counted.");
     return;
   }
   say("noun", load.noun);
