@@ -31,6 +31,7 @@ export default defineConfig({
       stage("posix", ["test/posix/**/*.test.ts"], 120_000),
       stage("contract", ["test/contract/**/*.test.ts"], 60_000),
       stage("lab", ["test/lab/**/*.test.ts"], 300_000),
+      stage("faults", ["test/faults/**/*.test.ts"], 300_000),
       stage("browser", ["test/browser/**/*.test.ts"], 120_000),
     ],
   },

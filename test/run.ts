@@ -22,7 +22,8 @@ const STAGES: readonly Stage[] = [
   { name: "sim", minutes: 5, needsRoot: false },
   { name: "posix", minutes: 5, needsRoot: true },
   { name: "contract", minutes: 3, needsRoot: false },
-  { name: "lab", minutes: 6, needsRoot: true },
+  { name: "lab", minutes: 3, needsRoot: true },
+  { name: "faults", minutes: 3, needsRoot: true },
   { name: "browser", minutes: 3, needsRoot: false },
 ];
 

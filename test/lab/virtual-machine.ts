@@ -74,13 +74,19 @@ export class VirtualMachine {
 
   /** The host's number of the machine's first process, or null while it is off. */
   get initPid(): number | null {
-    if (!existsSync(join(this.cgroup, "cgroup.procs"))) return null;
-    for (const line of readFileSync(join(this.cgroup, "cgroup.procs"), "utf8").trim().split("\n")) {
-      const status = line === "" ? "" : readIfThere(`/proc/${line}/status`);
+    for (const id of this.processIds()) {
       // Its number is 1 in its own process namespace and another one here (proc(5) NSpid).
-      if (/^NSpid:\t\d+\t1$/m.test(status)) return Number(line);
+      if (/^NSpid:\t\d+\t1$/m.test(readIfThere(`/proc/${id}/status`))) return id;
     }
     return null;
+  }
+
+  /** The host's numbers of what runs in the machine itself, or in a control group below its own. */
+  processIds(below = ""): readonly number[] {
+    return readIfThere(join(this.cgroup, below, "cgroup.procs"))
+      .split("\n")
+      .filter((line) => line !== "")
+      .map(Number);
   }
 
   /** A path of the machine as seen from outside. */

@@ -1,0 +1,56 @@
+/**
+ * "Fencing is real", with real processes: rows of the fault matrix, one after the other on one
+ * cluster in the lab. Each row begins with a primary and a secondary in step and a client that
+ * appends lines all the time; after each, nothing that was acknowledged may be missing, the pair
+ * must be in step again, and exactly one node may serve. Times are printed, not asserted.
+ *
+ * `npm test` runs each row once in a short form; `npm run test:long -- faults` with the durations
+ * and counts of the matrix, `--rounds N` times.
+ */
+import { afterAll, beforeAll, describe, expect, onTestFailed, test } from "vitest";
+import { canStepClocks } from "../lab/wall-clock.ts";
+import { bootRows } from "./boot-rows.ts";
+import { cutRows } from "./cut-rows.ts";
+import { standStillRows } from "./stand-still-rows.ts";
+import { witnessRows } from "./witness-rows.ts";
+import { SETTLED_MS, World } from "./world.ts";
+
+const ROUNDS = Number(process.env["MIRRORFARM_ROUNDS"] || 1);
+const LONGEST_ROW_MS = 4_000_000;
+
+let world: World;
+
+beforeAll(async () => {
+  world = await World.create();
+}, 120_000);
+
+afterAll(async () => {
+  console.log(`measured, in ms: ${JSON.stringify(world?.measured, null, 2)}`);
+  await world?.end();
+}, 60_000);
+
+const rows = [...standStillRows, ...cutRows, ...witnessRows, ...bootRows];
+
+describe.each(Array.from({ length: ROUNDS }, (_, index) => index + 1))("round %i", () => {
+  for (const row of rows) {
+    const needsClock = row.id === "C34" || row.id === "C29";
+    test.skipIf(needsClock && !canStepClocks)(
+      `${row.id}: ${row.title}`,
+      async () => {
+        onTestFailed(() => console.log(world.cluster.logs()));
+        const primary = await world.settled();
+        await row.run(world, primary);
+        await world.judged();
+      },
+      LONGEST_ROW_MS,
+    );
+  }
+
+  test(
+    "in the end both copies are equal",
+    async () => {
+      expect(await world.sameTrees()).toBe(true);
+    },
+    SETTLED_MS,
+  );
+});
