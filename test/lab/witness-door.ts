@@ -53,16 +53,8 @@ export class WitnessDoor {
       ...[NODE, join(ROOT, "test", "lab", "witness-proxy.ts"), String(PROXY_PORT)],
       ...[`https://${address}:${port}`, FAULT_FILE, KEY_FILE, CERTIFICATE_FILE],
     ]);
-    await waitFor(
-      "the proxy to listen",
-      async () => ((await this.#isListening()) ? true : null),
-      20_000,
-    );
+    await waitFor("the proxy to listen", async () => ((await this.isOpen()) ? true : null), 20_000);
     await this.#lab.network.inHost("control", redirection(port));
-  }
-
-  get isOpen(): Promise<boolean> {
-    return this.#isListening();
   }
 
   fault(fault: WitnessFault): void {
@@ -81,7 +73,7 @@ export class WitnessDoor {
       .map((line): DoorRequest => JSON.parse(line));
   }
 
-  async #isListening(): Promise<boolean> {
+  async isOpen(): Promise<boolean> {
     const shown = await this.#lab.network.inHost("control", "ss -Hltn");
     return shown.includes(`:${PROXY_PORT} `);
   }
