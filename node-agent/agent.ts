@@ -5,6 +5,7 @@ import type { ModuleId, NodeId } from "#model/shared/ids.ts";
 import type { ConfigurationStore } from "./configuration/configuration-store.ts";
 import type { InstalledModule, ModuleStore } from "./configuration/module-store.ts";
 import { type ControlPlaneClient, describeFailure } from "./control-plane/client.ts";
+import type { CallFailure } from "./control-plane/signed-caller.ts";
 import { runCommand } from "./mirror/commands.ts";
 import { HostedMirror } from "./mirror/hosted-mirror.ts";
 import type { ModuleHappening } from "./mirror/mirror-module.ts";
@@ -64,6 +65,9 @@ export class Agent {
   #peering: Peering | null = null;
   #reportTimer: NodeJS.Timeout | null = null;
   #reportDueMs = Number.POSITIVE_INFINITY;
+  /** After a report that failed: whatever changes meanwhile, a control plane in need is left alone. */
+  #reportNotBeforeMs = 0;
+  #isTurnedAway = false;
   #isReporting = false;
   #applying: Promise<void> = Promise.resolve();
 
@@ -381,7 +385,8 @@ export class Agent {
 
   #reportIn(delayMs: number): void {
     if (this.#stopping.signal.aborted) return;
-    const dueMs = performance.now() + delayMs;
+    const nowMs = performance.now();
+    const dueMs = Math.max(nowMs + delayMs, this.#reportNotBeforeMs);
     if (dueMs >= this.#reportDueMs) return;
     if (this.#reportTimer !== null) clearTimeout(this.#reportTimer);
     this.#reportDueMs = dueMs;
@@ -389,7 +394,7 @@ export class Agent {
       this.#reportDueMs = Number.POSITIVE_INFINITY;
       if (this.#isReporting) this.#reportIn(REPORT_SOON_MS);
       else void this.#report();
-    }, delayMs);
+    }, dueMs - nowMs);
   }
 
   async #report(): Promise<void> {
@@ -400,14 +405,26 @@ export class Agent {
       const answer = await client.report(report);
       if (answer.ok) {
         events.confirm(report.events);
+        this.#isTurnedAway = false;
         this.#reportIn(events.hasWaiting ? REPORT_SOON_MS : answer.value.nextReportMs);
       } else {
         log(`D report: ${describeFailure(answer.error)}`);
-        this.#reportIn(REPORT_AGAIN_MS);
+        const pauseMs = this.#spread(REPORT_AGAIN_MS);
+        this.#reportNotBeforeMs = performance.now() + pauseMs;
+        this.#noteTurnedAway(answer.error);
+        this.#reportIn(pauseMs);
       }
     } finally {
       this.#isReporting = false;
     }
+  }
+
+  /** No retry helps against that: told at once, and once for as long as it lasts. */
+  #noteTurnedAway(failure: CallFailure): void {
+    if (failure.kind !== "notAllowed" || this.#isTurnedAway) return;
+    this.#isTurnedAway = true;
+    const text = `the control plane turns this node away (${failure.detail}): a person must let it join again`;
+    this.#tell(null, { kind: "decided", severity: "C", text });
   }
 }
 

@@ -1,7 +1,7 @@
 import type { NodeName } from "../lab/cluster.ts";
 import type { World } from "./world.ts";
 
-export const isLong = process.env["MIRRORFARM_LONG"] === "1";
+const isLong = process.env["MIRRORFARM_LONG"] === "1";
 
 /** One row of docs/LAB.md's table. It begins with the pair in step, and is judged when it ends. */
 export type Row = {
@@ -9,8 +9,6 @@ export type Row = {
   readonly id: string;
   /** What is true afterwards, as a sentence. */
   readonly title: string;
-  /** Longest time it may take, besides what is waited for on purpose. */
-  readonly limitMs?: number;
   run(world: World, primary: NodeName): Promise<void>;
 };
 

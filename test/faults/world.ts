@@ -15,6 +15,7 @@ import {
 import { run, waitFor } from "../lab/command.ts";
 import { Lab } from "../lab/lab.ts";
 import type { VirtualMachine } from "../lab/virtual-machine.ts";
+import { canStepClocks, stepClock } from "../lab/wall-clock.ts";
 import type { WitnessDoor } from "../lab/witness-door.ts";
 import { type Ack, LedgerJudge } from "./ledger-judge.ts";
 import { MODULE, type NodeFacts, nodeFacts, stableProcesses } from "./node-facts.ts";
@@ -69,6 +70,20 @@ export class World {
 
   address(name: string): string {
     return this.lab.network.address(name);
+  }
+
+  /** Whatever a row that failed has left: the next one begins with everything in order. */
+  async repair(): Promise<void> {
+    await this.lab.network.heal();
+    for (const machine of this.lab.machines) if (machine.initPid !== null) machine.thaw();
+    if (this.machine("control").initPid === null) await this.bootControl();
+    this.door.fault({ kind: "none" });
+    for (const node of ["node1", "node2"] as const) {
+      if (this.machine(node).initPid === null) await this.bootNode(node);
+      if (canStepClocks) stepClock(this.machine(node), 0);
+    }
+    await this.freshReports();
+    await this.settled();
   }
 
   machine(name: string): VirtualMachine {
@@ -180,6 +195,18 @@ export class World {
     await this.machine("control").boot();
     await startServices(this.lab, "control");
     await this.door.open();
+  }
+
+  /**
+   * A control plane that was away shows what it knew before, until the nodes report again: what
+   * both say from now on is waited for.
+   */
+  async freshReports(): Promise<void> {
+    const fromMs = Date.now();
+    await this.timed("fresh reports", async () => {
+      const { nodes } = await this.cluster.view();
+      return nodes.every(({ receivedAtMs }) => (receivedAtMs ?? 0) > fromMs);
+    });
   }
 
   async bootNode(node: NodeName): Promise<void> {

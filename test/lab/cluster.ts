@@ -78,6 +78,18 @@ export function startControlPlane(lab: Lab, timers: string): void {
     ]);
 }
 
+/** Ends the control plane in order; its machine and files stay. */
+export async function stopControlPlane(lab: Lab): Promise<void> {
+  const control = lab.machine("control");
+  await control.exec(["pkill", "-TERM", "-f", "functions/local.ts"]);
+  await waitFor(
+    "the control plane to end",
+    async () =>
+      (await control.exec(["pgrep", "-f", "functions/local.ts"])).code === 1 ? true : null,
+    20_000,
+  );
+}
+
 /** What stands between the agents and the control plane, once it has been opened. */
 export const witnessDoor = (lab: Lab): WitnessDoor =>
   new WitnessDoor(lab, { address: CONTROL_ADDRESS, port: AGENT_PORT, state: STATE });

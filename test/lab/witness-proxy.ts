@@ -172,9 +172,10 @@ function forwardAlone(received: Received): Promise<Answer | null> {
 const server = createHttps(
   { key: readFileSync(keyFile), cert: readFileSync(certificateFile), keepAliveTimeout: 65_000 },
   (incoming, response) => {
+    const { method, url, socket } = incoming;
+    // The socket forgets it when it is closed.
+    const from = socket.remoteAddress;
     const line = (vote: string | null, did: string) => {
-      const { method, url, socket } = incoming;
-      const from = socket.remoteAddress;
       console.log(JSON.stringify({ atMs: Date.now(), from, method, path: url, vote, did }));
     };
     receive(incoming)
