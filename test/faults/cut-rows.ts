@@ -48,9 +48,10 @@ const withoutWitness: Row = {
   },
 };
 
+/** C29 has the other end of it: the control plane returns, and the secondary does not. */
 const witnessThenPeer: Row = {
   id: "C07",
-  title: "without control plane and secondary a primary is fenced, and thaws when either returns",
+  title: "without control plane and secondary a primary is fenced, and thaws when that one returns",
   async run(world, primary) {
     await world.unchanged(primary, async () => {
       await world.machine("control").kill();
@@ -58,16 +59,12 @@ const witnessThenPeer: Row = {
       await world.isolate(other(primary));
       const fence = await world.fenced(primary);
       expect((await world.localModule(primary))?.why).toContain("no other voter confirms");
-      const last = Math.max(...world.judge.acks().map(({ atMs }) => atMs));
-      world.note("C07", "last answer after", last - cutAtMs);
+      world.note("C07", "last answer after", world.judge.lastAckMs() - cutAtMs);
+      await sleep(pick(1_000, 20_000));
       await world.lab.network.heal();
-      world.note("C07", "thawed by the secondary after", await world.thawed(fence));
-      await world.isolate(other(primary));
-      const again = await world.fenced(primary);
-      await world.bootControl();
-      world.note("C07", "thawed by the control plane after", await world.thawed(again));
-      await world.lab.network.heal();
+      world.note("C07", "thawed after", await world.thawed(fence));
     });
+    await world.bootControl();
     await world.freshReports();
   },
 };

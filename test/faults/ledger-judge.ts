@@ -63,6 +63,10 @@ export class LedgerJudge {
     return this.acks().filter(({ atMs }) => atMs >= fromMs && atMs <= toMs);
   }
 
+  lastAckMs(): number {
+    return this.acks().at(-1)?.atMs ?? Number.NaN;
+  }
+
   /** Waits until that many more lines were acknowledged through the address. */
   async acknowledges(more: number, limitMs: number): Promise<void> {
     const count = () => this.acks().filter(({ by }) => by === "vip").length;

@@ -9,6 +9,8 @@ export type Row = {
   readonly id: string;
   /** What is true afterwards, as a sentence. */
   readonly title: string;
+  /** A wall clock is stepped: not everywhere possible. */
+  readonly needsClock?: true;
   run(world: World, primary: NodeName): Promise<void>;
 };
 

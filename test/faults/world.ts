@@ -166,11 +166,14 @@ export class World {
 
   /** Nothing of who leads may change, and the application must be the one that it was. */
   async unchanged(primary: NodeName, during: () => Promise<void>): Promise<void> {
-    const before = { epoch: await this.epoch(), processes: stableProcesses(this.lab, primary) };
+    const facts = async () => ({
+      epoch: (await this.localModule(primary))?.quorum?.epoch,
+      processes: stableProcesses(this.lab, primary),
+    });
+    const before = await facts();
     await during();
     await this.judge.acknowledges(5, SOON_MS);
-    const epoch = (await this.localModule(primary))?.quorum?.epoch;
-    expect({ epoch, processes: stableProcesses(this.lab, primary) }).toEqual(before);
+    expect(await facts()).toEqual(before);
   }
 
   /** Every process of these machines stands still for a time; resolves with how long it was. */
