@@ -1,9 +1,10 @@
 /** What can be seen of a node from outside, without asking its agent. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { NodeName } from "../lab/cluster.ts";
 import type { Lab } from "../lab/lab.ts";
 import { LAB_VIP } from "../lab/lab.ts";
+import { readIfThere } from "../lab/read-if-there.ts";
 import type { LedgerJudge } from "./ledger-judge.ts";
 
 export const MODULE = "ledger";
@@ -68,13 +69,5 @@ function directories(path: string): readonly string[] {
     return readdirSync(path);
   } catch {
     return [];
-  }
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
   }
 }

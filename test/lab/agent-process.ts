@@ -1,7 +1,8 @@
 /** The agent of a machine as the kernel sees it, and how to make one of its threads stand still. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { must, waitFor } from "./command.ts";
+import { readIfThere } from "./read-if-there.ts";
 import type { VirtualMachine } from "./virtual-machine.ts";
 
 /** `main` decides, `data` answers file operations: see docs/ARCHITECTURE.md. */
@@ -48,12 +49,4 @@ async function dataThreadId(agent: number): Promise<number> {
     5_000,
     3,
   );
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
-  }
 }

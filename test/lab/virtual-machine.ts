@@ -7,19 +7,12 @@
  * seen through /proc/PID/root.
  */
 import { spawn } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, openSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Finished, must, type RunOptions, run, waitFor } from "./command.ts";
 import type { LabNetwork } from "./network.ts";
 import { cutPowerOf } from "./power.ts";
+import { readIfThere } from "./read-if-there.ts";
 
 const CGROUP_ROOT = existsSync("/sys/fs/cgroup/unified/cgroup.procs")
   ? "/sys/fs/cgroup/unified"
@@ -214,14 +207,6 @@ export class VirtualMachine {
     if (pid === null) throw new Error(`${this.name} is off`);
     const enter = ["nsenter", "-t", String(pid), "-m", "-p", "-n", "-u", "--", ...args];
     return ["sh", "-c", `echo $$ > ${this.cgroup}/cgroup.procs; exec "$@"`, "sh", ...enter];
-  }
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
   }
 }
 
