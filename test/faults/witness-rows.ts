@@ -1,5 +1,4 @@
 /** C28 to C31: the control plane as a voter that is slow, talks nonsense, repeats or forgets. */
-import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { startControlPlane, stopControlPlane } from "../lab/cluster.ts";
@@ -129,10 +128,11 @@ async function withStoreReplaced(world: World, script: string): Promise<void> {
 const putBack = `rm -f ${DATABASE}* && cp -a ${BACKUP}/* /srv/mirrorfarm/`;
 
 /** As docs/CONTROL-PLANE.md tells whoever restores: another identity, so that the nodes notice. */
-function forgetStoreId(world: World): void {
-  const database = new DatabaseSync(world.machine("control").path(DATABASE));
-  database.exec("DELETE FROM meta WHERE key='storeId'");
-  database.close();
+async function forgetStoreId(world: World): Promise<void> {
+  const script = `const database = new (require("node:sqlite").DatabaseSync)("${DATABASE}");
+    database.exec("DELETE FROM meta WHERE key='storeId'");
+    database.close();`;
+  await world.machine("control").mustExec([process.execPath, "-e", script]);
 }
 
 const forgotten: Row = {
@@ -153,7 +153,7 @@ const forgotten: Row = {
     await world.unchanged(leader, async () => {
       await stopControlPlane(world.lab);
       await world.machine("control").mustExec(["sh", "-ec", putBack]);
-      forgetStoreId(world);
+      await forgetStoreId(world);
       startControlPlane(world.lab, "default");
       // It promotes nobody before both nodes have told it what they know.
       await world.timed(
