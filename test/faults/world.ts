@@ -9,6 +9,7 @@ import {
   type LabCluster,
   type NodeName,
   startCluster,
+  startControlPlane,
   startServices,
   witnessDoor,
 } from "../lab/cluster.ts";
@@ -77,6 +78,7 @@ export class World {
     await this.lab.network.heal();
     for (const machine of this.lab.machines) if (machine.initPid !== null) machine.thaw();
     if (this.machine("control").initPid === null) await this.bootControl();
+    if (!(await this.cluster.people.snapshot()).ok) startControlPlane(this.lab, "default");
     this.door.fault({ kind: "none" });
     for (const node of ["node1", "node2"] as const) {
       if (this.machine(node).initPid === null) await this.bootNode(node);
