@@ -8,6 +8,7 @@ import { readIfThere } from "../lab/read-if-there.ts";
 import type { LedgerJudge } from "./ledger-judge.ts";
 
 export const MODULE = "ledger";
+const MODULE_VAR = `/srv/mirrorfarm/modules/${MODULE}/log`;
 const PROBE_PORT = 9010;
 
 export type NodeFacts = {
@@ -39,11 +40,21 @@ export async function nodeFacts(lab: Lab, judge: LedgerJudge, node: NodeName): P
 export const moduleProcesses = (lab: Lab, node: NodeName): readonly number[] =>
   [...lab.machine(node).processIds(groupOf(node))].sort((a, b) => a - b);
 
-/** The two that live as long as the application does; what the ticker starts comes and goes. */
-export const stableProcesses = (lab: Lab, node: NodeName): readonly number[] =>
-  moduleProcesses(lab, node).filter((id) =>
-    /ledger\.mjs|run\/ticker/.test(readIfThere(`/proc/${id}/cmdline`)),
+/**
+ * The two that live as long as the application does, as their start script wrote them down; what
+ * the ticker starts comes and goes. In the machine they have other numbers (proc(5) NSpid).
+ */
+export function stableProcesses(lab: Lab, node: NodeName): readonly number[] {
+  const noted = new Set(
+    ["ledger", "ticker"].map((name) =>
+      readIfThere(lab.machine(node).path(`${MODULE_VAR}/${name}.pid`)).trim(),
+    ),
   );
+  return moduleProcesses(lab, node).filter((id) => {
+    const inside = /^NSpid:.*\t(\d+)$/m.exec(readIfThere(`/proc/${id}/status`))?.[1];
+    return inside !== undefined && noted.has(inside);
+  });
+}
 
 /** Every process of the module has stopped (cgroups(7), cgroup.events). */
 function isFrozen(lab: Lab, node: NodeName): boolean {

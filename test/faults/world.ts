@@ -116,9 +116,10 @@ export class World {
         const primary = told.find(({ facts }) => facts === "PRIM Ready")?.nodeId;
         const isPaired = told.some(({ facts }) => facts === "SECOND Ready");
         const isRecorded = view.witness?.primary === primary && view.witness?.inSync.length === 2;
-        return (primary === "node1" || primary === "node2") && isPaired && isRecorded
-          ? primary
-          : null;
+        if (primary !== "node1" && primary !== "node2") return null;
+        // What the start script has begun in the background may still be on its way.
+        const isStarted = stableProcesses(this.lab, primary).length === 2;
+        return isPaired && isRecorded && isStarted ? primary : null;
       },
       SETTLED_MS,
     ).catch((error: unknown) => {
