@@ -87,8 +87,7 @@ const divergent: Row = {
   async run(world, primary) {
     const forced = other(primary);
     await world.lab.network.cut(primary, forced);
-    await world.recordedAlone(primary);
-    const aloneFromMs = Date.now();
+    const aloneFromMs = await world.recordedAlone(primary);
     await world.judge.acknowledges(5, SOON_MS);
     await world.lab.network.cut(primary, "control");
     await world.fenced(primary);
