@@ -199,8 +199,7 @@ export class World {
 
   async bootControl(): Promise<void> {
     await this.machine("control").boot();
-    await startServices(this.lab, "control");
-    await this.door.open();
+    await startServices(this.lab, "control", true);
   }
 
   /**
