@@ -10,6 +10,9 @@ import { other, SOON_MS, type World } from "./world.ts";
 
 const HOUR_SECONDS = 3600;
 
+/** Longer than that without the other node, and it may take over in its own right. */
+const UNNOTICED_MS_MAX = 1_500;
+
 const shortFreezes: Row = {
   id: "C03",
   title: "a primary that stands still for 0.5 or 1 s stays primary",
@@ -18,7 +21,7 @@ const shortFreezes: Row = {
       for (const durationMs of [500, 1_000]) {
         const fromMs = Date.now();
         await world.unchanged(primary, async () => {
-          await world.freezeFor([primary], durationMs);
+          return (await world.freezeFor([primary], durationMs)) < UNNOTICED_MS_MAX;
         });
         const name = `longest silence around ${durationMs} ms`;
         world.note("C03", name, world.judge.longestSilenceMs(fromMs));
@@ -37,9 +40,6 @@ const readTimes = (world: World, node: NodeName): readonly number[] => {
   return existsSync(path) ? readFileSync(path, "utf8").trim().split("\n").map(Number) : [];
 };
 
-/** Longer than that without the other node, and it may take over in its own right. */
-const UNNOTICED_MS_MAX = 1_300;
-
 /**
  * By the clock the primary's lease counts for another second. But it stood still, and nobody can
  * confirm it: so it answers nothing, though nothing has expired, and goes on when it is confirmed.
@@ -51,22 +51,21 @@ const unconfirmed: Row = {
     const machine = world.machine(primary);
     const reading = machine.exec(["sh", "-c", READER], { limitMs: 120_000 });
     await world.timed("reads", async () => readTimes(world, primary).length > 10);
-    const before = await world.epoch();
-    const stoppedAtMs = Date.now();
-    machine.freeze();
-    await world.isolate(primary);
-    await sleep(Math.max(0, stoppedAtMs + 500 - Date.now()));
-    const thawedAtMs = Date.now();
-    machine.thaw();
-    await sleep(400);
-    const untilMs = Date.now();
-    await world.lab.network.heal();
-    const tookMs = Date.now() - stoppedAtMs;
-    const reads = readTimes(world, primary).filter((at) => at >= thawedAtMs && at < untilMs);
-    // One may have been answered before the gap, and only its reader went on after it.
-    expect(reads.length).toBeLessThanOrEqual(1);
-    await world.judge.acknowledges(5, SOON_MS);
-    if (tookMs < UNNOTICED_MS_MAX) expect(await world.epoch()).toBe(before);
+    await world.unchanged(primary, async () => {
+      const stoppedAtMs = Date.now();
+      machine.freeze();
+      await world.isolate(primary);
+      await sleep(Math.max(0, stoppedAtMs + 500 - Date.now()));
+      const thawedAtMs = Date.now();
+      machine.thaw();
+      await sleep(400);
+      const untilMs = Date.now();
+      await world.lab.network.heal();
+      const reads = readTimes(world, primary).filter((at) => at >= thawedAtMs && at < untilMs);
+      // One may have been answered before the gap, and only its reader went on after it.
+      expect(reads.length).toBeLessThanOrEqual(1);
+      return Date.now() - stoppedAtMs < UNNOTICED_MS_MAX;
+    });
     writeFileSync(machine.path("/run/reads.end"), "");
     await reading;
   },
