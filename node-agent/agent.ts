@@ -35,6 +35,8 @@ export type AgentParts = {
 
 const REPORT_SOON_MS = 40;
 const REPORT_AGAIN_MS = 1_000;
+/** A control plane that says nothing for this long is worth a word. */
+const SILENCE_MS = 10_000;
 const POLL_WAIT_MS = 20_000;
 const POLL_AGAIN_MS = 1_000;
 /** A module that could not be fetched or opened is tried again after this. */
@@ -67,7 +69,9 @@ export class Agent {
   #reportDueMs = Number.POSITIVE_INFINITY;
   /** After a report that failed: whatever changes meanwhile, a control plane in need is left alone. */
   #reportNotBeforeMs = 0;
-  #isTurnedAway = false;
+  #answeredAtMs = performance.now();
+  /** What was told of a control plane that does not answer as it should. */
+  #toldOf: "nothing" | "silence" | "turnedAway" = "nothing";
   #isReporting = false;
   #applying: Promise<void> = Promise.resolve();
 
@@ -405,13 +409,13 @@ export class Agent {
       const answer = await client.report(report);
       if (answer.ok) {
         events.confirm(report.events);
-        this.#isTurnedAway = false;
+        this.#noteAnswered();
         this.#reportIn(events.hasWaiting ? REPORT_SOON_MS : answer.value.nextReportMs);
       } else {
         log(`D report: ${describeFailure(answer.error)}`);
         const pauseMs = this.#spread(REPORT_AGAIN_MS);
         this.#reportNotBeforeMs = performance.now() + pauseMs;
-        this.#noteTurnedAway(answer.error);
+        this.#noteUnanswered(answer.error);
         this.#reportIn(pauseMs);
       }
     } finally {
@@ -419,12 +423,27 @@ export class Agent {
     }
   }
 
-  /** No retry helps against that: told at once, and once for as long as it lasts. */
-  #noteTurnedAway(failure: CallFailure): void {
-    if (failure.kind !== "notAllowed" || this.#isTurnedAway) return;
-    this.#isTurnedAway = true;
-    const text = `the control plane turns this node away (${failure.detail}): a person must let it join again`;
-    this.#tell(null, { kind: "decided", severity: "C", text });
+  #noteAnswered(): void {
+    this.#answeredAtMs = performance.now();
+    if (this.#toldOf === "nothing") return;
+    this.#toldOf = "nothing";
+    this.#tell(null, { kind: "decided", severity: "S", text: "the control plane answers again" });
+  }
+
+  /**
+   * Told once for as long as it lasts, in this node's own log first of all: who looks at the control
+   * plane sees nothing of it.
+   */
+  #noteUnanswered(failure: CallFailure): void {
+    const isTurnedAway = failure.kind === "notAllowed";
+    const isSilent = performance.now() - this.#answeredAtMs >= SILENCE_MS;
+    const toldOf = isTurnedAway ? "turnedAway" : isSilent ? "silence" : this.#toldOf;
+    if (toldOf === this.#toldOf) return;
+    this.#toldOf = toldOf;
+    const text = isTurnedAway
+      ? `the control plane turns this node away (${failure.detail}): a person must let it join again`
+      : "the control plane does not answer: service goes on, but not without the other node";
+    this.#tell(null, { kind: "decided", severity: isTurnedAway ? "C" : "E", text });
   }
 }
 

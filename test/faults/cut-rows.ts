@@ -31,7 +31,8 @@ const fullCut: Row = {
 
 const withoutWitness: Row = {
   id: "C06",
-  title: "without the control plane nothing changes, and a switchover asked for at a node works",
+  title:
+    "without the control plane nothing changes but an alarm; a switchover asked for at a node works",
   async run(world, primary) {
     const fromMs = Date.now();
     await world.unchanged(primary, async () => {
@@ -45,6 +46,9 @@ const withoutWitness: Row = {
     expect(asked).toMatchObject({ outcome: "done" });
     await world.judge.acknowledges(5, SOON_MS);
     expect((await world.localModule(other(primary)))?.state).toMatch(/ALONE|PRIM/);
+    const alarm = "the control plane does not answer";
+    const isTold = async () => world.machine(primary).log("agent").includes(alarm);
+    await world.timed("an alarm", isTold, 30_000);
     await world.bootControl();
     await world.freshReports();
     expect(await world.settled()).toBe(other(primary));
