@@ -437,9 +437,9 @@ export class Agent {
   #noteUnanswered(failure: CallFailure): void {
     const isTurnedAway = failure.kind === "notAllowed";
     const isSilent = performance.now() - this.#answeredAtMs >= SILENCE_MS;
-    const toldOf = isTurnedAway ? "turnedAway" : isSilent ? "silence" : this.#toldOf;
-    if (toldOf === this.#toldOf) return;
-    this.#toldOf = toldOf;
+    const isKnown = this.#toldOf === "turnedAway" || (this.#toldOf === "silence" && !isTurnedAway);
+    if (isKnown || !(isTurnedAway || isSilent)) return;
+    this.#toldOf = isTurnedAway ? "turnedAway" : "silence";
     const text = isTurnedAway
       ? `the control plane turns this node away (${failure.detail}): a person must let it join again`
       : "the control plane does not answer: service goes on, but not without the other node";
