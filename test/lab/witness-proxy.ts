@@ -35,29 +35,36 @@ function lookAtFault(): void {
 }
 
 type Received = {
-  readonly incoming: IncomingMessage;
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage["headers"];
   readonly body: Buffer;
   /** The kind of vote that is asked for; null for every other request. */
   readonly vote: string | null;
+  /** The asker has hung up. */
+  readonly gone: AbortSignal;
 };
 
-async function receive(incoming: IncomingMessage): Promise<Received> {
+async function receive(incoming: IncomingMessage, response: ServerResponse): Promise<Received> {
+  const { method = "GET", url = "/", headers } = incoming;
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
   const parts: Buffer[] = [];
   for await (const part of incoming) parts.push(Buffer.from(part));
   const body = Buffer.concat(parts);
-  const isVote = incoming.url?.endsWith("/votes") === true;
-  const asked: { kind?: string } = isVote ? JSON.parse(body.toString("utf8")) : {};
-  return { incoming, body, vote: asked.kind ?? null };
+  const asked: { kind?: string } = url.endsWith("/votes") ? JSON.parse(body.toString("utf8")) : {};
+  return { method, url, headers, body, vote: asked.kind ?? null, gone: gone.signal };
 }
 
 type Answer = { status: number; headers: IncomingMessage["headers"]; body: Buffer };
 
-/** What the control plane itself answers; null when it does not. */
-function forward({ incoming, body }: Received): Promise<Answer | null> {
+/** What the control plane itself answers; null when it does not, or nobody waits for it any more. */
+function forward(received: Received, gone: AbortSignal | null): Promise<Answer | null> {
   const { promise, resolve } = Promise.withResolvers<Answer | null>();
-  const { method, headers, url = "/" } = incoming;
+  const { method, headers, url, body } = received;
   const options = { method, headers, rejectUnauthorized: false };
-  const outgoing = request(new URL(url, upstream), options, async (answered) => {
+  const signal = gone === null ? {} : { signal: gone };
+  const outgoing = request(new URL(url, upstream), { ...options, ...signal }, async (answered) => {
     const parts: Buffer[] = [];
     try {
       for await (const part of answered) parts.push(Buffer.from(part));
@@ -68,8 +75,6 @@ function forward({ incoming, body }: Received): Promise<Answer | null> {
     resolve({ status, headers: answered.headers, body: Buffer.concat(parts) });
   });
   outgoing.on("error", () => resolve(null));
-  // A long poll whose asker has gone must not be answered to nobody.
-  incoming.socket.once("close", () => outgoing.destroy());
   outgoing.end(body);
   return promise;
 }
@@ -129,7 +134,7 @@ async function serve(received: Received, response: ServerResponse): Promise<stri
     default:
       break;
   }
-  pass(await forward(received), response);
+  pass(await forward(received, received.gone), response);
   return now.kind === "slow" ? "slow" : "passed";
 }
 
@@ -141,32 +146,23 @@ async function harmVote(
 ): Promise<string> {
   switch (now.kind) {
     case "lose-reply": {
-      const answer = await forward(received);
+      const answer = await forward(received, null);
       response.destroy();
       return `reply lost (${answer?.status ?? "none"})`;
     }
     case "double": {
-      const answer = await forward(received);
-      const second = await forward(received);
+      const answer = await forward(received, null);
+      const second = await forward(received, null);
       pass(answer, response);
       return `doubled (${answer?.status ?? "none"}, ${second?.status ?? "none"})`;
     }
     case "late": {
-      // Sent from here on, so that the asker's hanging up does not end it.
       response.destroy();
       await sleep(now.delayMs);
-      const answer = await forwardAlone(received);
+      const answer = await forward(received, null);
       return `late (${answer?.status ?? "none"}: ${answer?.body.toString("utf8") ?? ""})`;
     }
   }
-}
-
-function forwardAlone(received: Received): Promise<Answer | null> {
-  const { method, url, headers } = received.incoming;
-  const socket = { once: () => undefined };
-  // Only what `forward` reads.
-  const incoming = { method, url, headers, socket } as unknown as IncomingMessage;
-  return forward({ ...received, incoming });
 }
 
 const server = createHttps(
@@ -178,7 +174,7 @@ const server = createHttps(
     const line = (vote: string | null, did: string) => {
       console.log(JSON.stringify({ atMs: Date.now(), from, method, path: url, vote, did }));
     };
-    receive(incoming)
+    receive(incoming, response)
       .then(async (received) => line(received.vote, await serve(received, response)))
       .catch((error: unknown) => {
         line(null, String(error));
