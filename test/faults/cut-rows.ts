@@ -1,6 +1,7 @@
 /** C05 to C10: links that carry nothing, one way or both, and a control plane that is not there. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
+import { canStepClocks, stepClock } from "../lab/wall-clock.ts";
 import { stableProcesses } from "./node-facts.ts";
 import { pick, type Row } from "./row.ts";
 import { other, SOON_MS } from "./world.ts";
@@ -80,11 +81,13 @@ const witnessThenPeer: Row = {
 
 const isolatedPrimary: Row = {
   id: "C08",
-  title: "a primary cut from both others fences itself, is replaced, and gives its role up",
+  title: "a primary cut from both others fences itself, whatever the time, and is replaced",
   async run(world, primary) {
     const epoch = await world.epoch();
     const cutAtMs = Date.now();
     await world.isolate(primary);
+    // By a lease on the wall clock it would now lead for another hour.
+    if (canStepClocks) stepClock(world.machine(primary), -3600);
     const fence = await world.fenced(primary);
     const isLed = async () => (await world.epoch()) === epoch + 1;
     await world.timed(`${other(primary)} to lead`, isLed);
@@ -96,6 +99,7 @@ const isolatedPrimary: Row = {
       const limitMs = 45_000;
       world.note("C08", "killed after", await world.timed("the kill", isGone, limitMs));
     }
+    if (canStepClocks) stepClock(world.machine(primary), 0);
     await world.lab.network.heal();
     await world.settled();
     // What waited to be written ends with an error: it must never look done.
