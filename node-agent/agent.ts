@@ -172,7 +172,10 @@ export class Agent {
       if (answer.ok && answer.value.version !== known) await this.#apply(answer.value);
       // One that cannot be applied would be answered again at once.
       if (answer.ok && (this.#configuration?.version ?? 0) === answer.value.version) continue;
-      if (!answer.ok) log(`D configuration: ${describeFailure(answer.error)}`);
+      if (!answer.ok) {
+        log(`D configuration: ${describeFailure(answer.error)}`);
+        this.#noteUnanswered(answer.error);
+      }
       await sleep(this.#spread(POLL_AGAIN_MS), signal);
     }
   }
@@ -341,6 +344,7 @@ export class Agent {
       if (signal.aborted) return;
       if (!answer.ok) {
         log(`D commands: ${describeFailure(answer.error)}`);
+        this.#noteUnanswered(answer.error);
         await sleep(this.#spread(POLL_AGAIN_MS), signal);
         continue;
       }
