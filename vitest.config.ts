@@ -12,8 +12,10 @@ const stage = (name: string, include: string[], testTimeout: number) => ({
     include,
     testTimeout: bound(testTimeout),
     hookTimeout: bound(testTimeout),
-    fileParallelism: name === "unit",
-    sequence: { groupOrder: 0 },
+    // Rows of the fault matrix wait more than they work: two labs side by side take half the time.
+    fileParallelism: name === "unit" || name === "faults",
+    ...(name === "faults" ? { maxWorkers: 2 } : {}),
+    sequence: { groupOrder: name === "faults" ? 1 : 0 },
   },
 });
 
@@ -33,10 +35,11 @@ export default defineConfig({
         ],
         20_000,
       ),
-      stage("sim", ["test/sim/**/*.test.ts", "test/scenarios/**/*.test.ts"], 120_000),
+      stage("sim", ["test/{sim,scenarios,explore,mutants}/**/*.test.ts"], 120_000),
       stage("posix", ["test/posix/**/*.test.ts"], 120_000),
       stage("contract", ["test/contract/**/*.test.ts"], 60_000),
       stage("lab", ["test/lab/**/*.test.ts"], 300_000),
+      stage("faults", ["test/faults/**/*.test.ts"], 300_000),
       stage("systemd", ["test/systemd/**/*.test.ts"], 120_000),
       stage("browser", ["test/browser/**/*.test.ts"], 120_000),
     ],

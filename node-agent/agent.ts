@@ -7,6 +7,7 @@ import type { ModuleId, NodeId } from "#model/shared/ids.ts";
 import { CommandTaker } from "./command-taker.ts";
 import type { ConfigurationStore } from "./configuration/configuration-store.ts";
 import type { InstalledModule, ModuleStore } from "./configuration/module-store.ts";
+import { AnswerWatch } from "./control-plane/answer-watch.ts";
 import { type ControlPlaneClient, describeFailure } from "./control-plane/client.ts";
 import { runCommand } from "./mirror/commands.ts";
 import { HostedMirror } from "./mirror/hosted-mirror.ts";
@@ -61,6 +62,7 @@ export class Agent {
   readonly #mirrors = new Map<ModuleId, HostedMirror>();
   readonly #commands: CommandTaker;
   readonly #reporter: Reporter;
+  readonly #watch: AnswerWatch;
   /** Which replication port each module has, for as long as it is here. */
   readonly #slots = new Map<ModuleId, number>();
   /** Modules whose new version waits for them to stop. */
@@ -74,12 +76,17 @@ export class Agent {
   constructor(parts: AgentParts) {
     this.#parts = parts;
     const { client, events, log } = parts;
+    const spread = (durationMs: number) => this.#spread(durationMs);
+    const watch = new AnswerWatch((happening) => this.#tell(null, happening));
+    this.#watch = watch;
     this.#commands = new CommandTaker({
-      ...{ client, log, sleep, signal: this.#stopping.signal },
+      ...{ client, log, sleep, spread, watch, signal: this.#stopping.signal },
       find: (moduleId) => this.#mirrors.get(moduleId) ?? null,
-      spread: (durationMs) => this.#spread(durationMs),
     });
-    this.#reporter = new Reporter({ client, events, log, report: () => this.report() });
+    this.#reporter = new Reporter({
+      ...{ client, events, log, spread, watch },
+      report: () => this.report(),
+    });
   }
 
   /** Starts from what is on the disk, then follows the control plane. Resolves when it runs. */
@@ -185,7 +192,10 @@ export class Agent {
       if (answer.ok && answer.value.version !== known) await this.#apply(answer.value);
       // One that cannot be applied would be answered again at once.
       if (answer.ok && (this.#configuration?.version ?? 0) === answer.value.version) continue;
-      if (!answer.ok) log(`D configuration: ${describeFailure(answer.error)}`);
+      if (!answer.ok) {
+        log(`D configuration: ${describeFailure(answer.error)}`);
+        this.#watch.unanswered(answer.error);
+      }
       await sleep(this.#spread(POLL_AGAIN_MS), signal);
     }
   }

@@ -72,6 +72,7 @@ function follow(): void {
     },
     spread: (durationMs) => durationMs,
     sleep: () => new Promise((resolve) => setImmediate(resolve)),
+    watch: { unanswered: () => undefined },
     log: () => undefined,
   });
   following = taker.follow();

@@ -1,5 +1,6 @@
 import type { CommandResult, NodeCommand } from "#model/contract/commands.ts";
 import type { ModuleId } from "#model/shared/ids.ts";
+import type { AnswerWatch } from "./control-plane/answer-watch.ts";
 import { type ControlPlaneClient, describeFailure } from "./control-plane/client.ts";
 import { type CommandTarget, runCommand } from "./mirror/commands.ts";
 import { describeError, type Sleep } from "./sleep.ts";
@@ -12,6 +13,7 @@ export type CommandTakerOptions = {
   /** Around that long: many nodes are not to do the same thing at the same moment. */
   spread(durationMs: number): number;
   readonly sleep: Sleep;
+  readonly watch: Pick<AnswerWatch, "unanswered">;
   log(text: string): void;
 };
 
@@ -36,12 +38,13 @@ export class CommandTaker {
 
   /** Until the signal. */
   async follow(): Promise<void> {
-    const { client, signal, sleep, spread, log } = this.#options;
+    const { client, signal, sleep, spread, watch, log } = this.#options;
     while (!signal.aborted) {
       const answer = await client.commands([...this.#known.keys()], POLL_WAIT_MS, signal);
       if (signal.aborted) return;
       if (!answer.ok) {
         log(`D commands: ${describeFailure(answer.error)}`);
+        watch.unanswered(answer.error);
         await sleep(spread(POLL_AGAIN_MS), signal);
         continue;
       }

@@ -198,6 +198,7 @@ async function main(): Promise<void> {
   const instanceId = randomBytes(8).toString("hex");
   const client = new ControlPlaneClient(identity.value, {
     nowMs: clock.unixMs,
+    bootMs: clock.bootMs,
     random: Math.random,
   });
   const made: Made = {

@@ -41,8 +41,15 @@ const STAGES: readonly Stage[] = [
   { name: "posix", minutes: 5, needsRoot: true, shortened: null },
   { name: "contract", minutes: 2, needsRoot: false, shortened: null },
   {
-    ...{ name: "lab", minutes: 6, needsRoot: true },
+    ...{ name: "lab", minutes: 3, needsRoot: true },
     shortened: { short: "each fault once", long: "each fault N times (3)" },
+  },
+  {
+    ...{ name: "faults", minutes: 3, needsRoot: true },
+    shortened: {
+      short: "each row of the fault matrix once, its waits of a minute and more cut to seconds",
+      long: "every row with its full durations, N times (3)",
+    },
   },
   { name: "systemd", minutes: 1, needsRoot: true, shortened: null },
   { name: "browser", minutes: 3, needsRoot: false, shortened: null },

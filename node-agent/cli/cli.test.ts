@@ -62,6 +62,7 @@ async function joinNode(nodeId: string): Promise<ControlPlaneClient> {
   if (!identity.ok) throw new Error("no identity");
   const client = new ControlPlaneClient(identity.value, {
     nowMs: () => Date.now(),
+    bootMs: () => performance.now(),
     random: () => 0.5,
   });
   clients.push(client);

@@ -19,6 +19,7 @@ let identity: NodeIdentity;
 let server: Awaited<ReturnType<typeof startTestControlPlane>>;
 let client: ControlPlaneClient;
 let clockMs = Date.now();
+let bootMs = 0;
 
 const REQUEST: VoteRequest = {
   kind: "read",
@@ -40,7 +41,11 @@ const ANSWER: VoteAnswer = {
 const serveAnswer: Handler = (_, response) => answerJson(response, 200, ANSWER);
 
 const start = (): ControlPlaneClient =>
-  new ControlPlaneClient(identity, { nowMs: () => clockMs, random: () => 0.5 });
+  new ControlPlaneClient(identity, {
+    nowMs: () => clockMs,
+    bootMs: () => bootMs,
+    random: () => 0.5,
+  });
 
 beforeEach(async () => {
   clockMs = Date.now();
@@ -191,13 +196,22 @@ test("a control plane that fails is asked three times at once, then once a secon
   for (let n = 0; n < 10; n += 1) await client.ask(REQUEST);
   expect(server.received).toHaveLength(3);
   for (let second = 1; second <= 10; second += 1) {
-    clockMs += 1_000;
+    bootMs += 1_000;
     for (let n = 0; n < 5; n += 1) await client.ask(REQUEST);
   }
   expect(server.received.length).toBeGreaterThan(10);
   expect(server.received.length).toBeLessThanOrEqual(13);
   server.handler = serveAnswer;
-  clockMs += 1_000;
+  bootMs += 1_000;
+  expect((await client.ask(REQUEST)).kind).toBe("answered");
+});
+
+test("a wall clock that goes back an hour does not keep a node from asking", async () => {
+  server.handler = (_, response) => answerJson(response, 500, apiError);
+  for (let n = 0; n < 10; n += 1) await client.ask(REQUEST);
+  clockMs -= 3_600_000;
+  bootMs += 2_000;
+  server.handler = serveAnswer;
   expect((await client.ask(REQUEST)).kind).toBe("answered");
 });
 

@@ -10,7 +10,7 @@ import { EnrolAnswer } from "#model/contract/enrolment.ts";
 import { type NodeReport, NodeReportAnswer } from "#model/contract/report.ts";
 import { VoteAnswerSchema } from "#model/contract/votes.ts";
 import type { VoteAnswer, VoteRequest } from "#model/quorum/votes.ts";
-import type { ModuleId } from "#model/shared/ids.ts";
+import type { BootMs, ModuleId } from "#model/shared/ids.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 import type { NodeIdentity } from "../identity/identity-store.ts";
 import { signingKey } from "../identity/node-signature.ts";
@@ -40,7 +40,10 @@ export type VoteOutcome =
 
 /** Time, chance and patience; tests bring their own. */
 export type ClientPorts = {
+  /** The wall clock: what requests are signed with. */
   readonly nowMs: () => number;
+  /** A clock that nobody sets: what waits are counted on. */
+  readonly bootMs: () => BootMs;
   /** 0..1 */
   readonly random: () => number;
 };
@@ -51,13 +54,13 @@ export class ControlPlaneClient {
   readonly #nowMs: () => number;
   readonly #votePace: FailurePace;
 
-  constructor(identity: NodeIdentity, { nowMs, random }: ClientPorts) {
+  constructor(identity: NodeIdentity, { nowMs, bootMs, random }: ClientPorts) {
     this.#caller = new HttpsCaller(identity.controlPlaneUrl, identity.caPem);
     const { clusterId, nodeId, keyPem } = identity;
     const signer = { clusterId, nodeId, key: signingKey(keyPem) };
     this.#signed = new SignedCaller(this.#caller, signer, nowMs);
     this.#nowMs = nowMs;
-    this.#votePace = new FailurePace(nowMs, random);
+    this.#votePace = new FailurePace(bootMs, random);
   }
 
   /** Server clock minus ours; null before the first report was answered. */

@@ -1,3 +1,5 @@
+import type { BootMs } from "#model/shared/ids.ts";
+
 /** Failures that may follow each other at once, before the pace below holds. */
 const BURST_MAX = 3;
 /** Then one attempt per this time. */
@@ -9,13 +11,16 @@ const INTERVAL_MS = 1_000;
  * not made. Jitter, as nodes that lost the control plane together must not come back together.
  */
 export class FailurePace {
-  readonly #nowMs: () => number;
+  readonly #nowMs: () => BootMs;
   readonly #random: () => number;
   #tokens = BURST_MAX;
-  #refilledAtMs: number;
+  #refilledAtMs: BootMs;
 
-  /** `random` gives 0..1. */
-  constructor(nowMs: () => number, random: () => number) {
+  /**
+   * `random` gives 0..1. The clock is one that nobody sets: by the wall clock a step back would
+   * keep this node from asking until that time has passed once more.
+   */
+  constructor(nowMs: () => BootMs, random: () => number) {
     this.#nowMs = nowMs;
     this.#random = random;
     this.#refilledAtMs = nowMs();

@@ -78,6 +78,47 @@ describe("with a live agent", () => {
   });
 });
 
+describe("when this machine stood still, the guard with it", () => {
+  const WOKE = UNTIL + 4_000;
+  const bookAfterGap = (): GuardBook => {
+    const book = bookWith(shop(), UNTIL - 500);
+    book.noteGap({ fromBootMs: UNTIL - 480, toBootMs: WOKE });
+    return book;
+  };
+
+  test("a lease that ended meanwhile leaves the agent its time to fence, and no more", () => {
+    const book = bookAfterGap();
+    expect(book.due(true, WOKE)).toEqual([]);
+    expect(isDueWithLiveAgent(book, shop(), WOKE + LIVE_AGENT_GRACE_MS - 1)).toBe(false);
+    expect(isDueWithLiveAgent(book, shop(), WOKE + LIVE_AGENT_GRACE_MS)).toBe(true);
+  });
+
+  test("an agent that fences itself then is left alone", () => {
+    const book = bookAfterGap();
+    const fenced = shop({ isFencedByAgent: true });
+    expect(isDueWithLiveAgent(book, fenced, WOKE + 20)).toBe(false);
+    expect(isDueWithLiveAgent(book, fenced, WOKE + 60_000)).toBe(false);
+  });
+
+  test("an agent that stays silent is taken for a stopped one", () => {
+    const book = bookAfterGap();
+    expect(book.due(true, WOKE + 500)).toEqual([]);
+    expect(book.due(true, WOKE + 501)).toHaveLength(1);
+  });
+
+  test("a dead agent gets no time", () => {
+    const book = bookAfterGap();
+    book.noteAgentDied();
+    expect(book.due(false, WOKE)).toHaveLength(1);
+  });
+
+  test("a second gap gives no more time", () => {
+    const book = bookAfterGap();
+    book.noteGap({ fromBootMs: WOKE + 100, toBootMs: WOKE + 5_000 });
+    expect(book.due(true, WOKE + 5_000)).toHaveLength(1);
+  });
+});
+
 describe("after the agent's death", () => {
   test("the module lives to the end of its lease", () => {
     const book = bookWith(shop());

@@ -27,6 +27,9 @@ type Entry = {
   readonly isDone: boolean;
 };
 
+/** A time in which the guard did not run though it should have. */
+export type Gap = { readonly fromBootMs: BootMs; readonly toBootMs: BootMs };
+
 /** One module to take down now. */
 export type DueFence = { readonly moduleId: ModuleId; readonly targets: FenceTargets };
 
@@ -34,6 +37,16 @@ export class GuardBook {
   readonly #entries = new Map<ModuleId, Entry>();
   #lastReportBootMs: BootMs = Number.NEGATIVE_INFINITY;
   #hungSinceBootMs: BootMs | null = null;
+  #gap: Gap | null = null;
+
+  /**
+   * This machine, or at least the guard, stood still. A live agent stood still with it and could
+   * neither report nor fence: what it gets its time for counts from the end of the gap. Once: what
+   * a later gap finds overdue stays overdue.
+   */
+  noteGap(gap: Gap): void {
+    this.#gap = gap;
+  }
 
   /**
    * The agent says this. What a dead agent left stands until the new one speaks of that module:
@@ -51,12 +64,12 @@ export class GuardBook {
 
   /** What must be taken down now. */
   due(isAgentAlive: boolean, nowBootMs: BootMs): readonly DueFence[] {
-    const isSilent = nowBootMs - this.#lastReportBootMs > SILENCE_MS_MAX;
+    const isSilent = nowBootMs - this.#afterGap(this.#lastReportBootMs) > SILENCE_MS_MAX;
     const isActing = isAgentAlive && !isSilent;
     const due: DueFence[] = [];
     for (const [moduleId, entry] of this.#entries) {
       const { targets } = entry.module;
-      if (targets === null || !isDue(entry, isActing, nowBootMs)) continue;
+      if (targets === null || !this.#isDue(entry, isActing, nowBootMs)) continue;
       due.push({ moduleId, targets });
     }
     return due;
@@ -83,6 +96,24 @@ export class GuardBook {
     return sinceMs !== null && nowBootMs - sinceMs >= HUNG_AGENT_KILL_MS;
   }
 
+  #isDue(entry: Entry, isActing: boolean, nowBootMs: BootMs): boolean {
+    const { module, isArmed, goneAtBootMs, isDone } = entry;
+    if (isDone || !isArmed) return false;
+    if (isActing && module.isFencedByAgent) return false;
+    const endedAtMs = module.leaseUntilBootMs ?? goneAtBootMs ?? 0;
+    return isActing
+      ? nowBootMs >= this.#afterGap(endedAtMs) + LIVE_AGENT_GRACE_MS
+      : nowBootMs >= endedAtMs + DEAD_AGENT_GRACE_MS;
+  }
+
+  /** The moment itself, or the end of the gap that it lies in or only just before. */
+  #afterGap(atBootMs: BootMs): BootMs {
+    if (this.#gap === null) return atBootMs;
+    const { fromBootMs, toBootMs } = this.#gap;
+    const isIn = fromBootMs - atBootMs <= SILENCE_MS_MAX && atBootMs <= toBootMs;
+    return isIn ? toBootMs : atBootMs;
+  }
+
   #nextEntry(module: GuardedModule, nowBootMs: BootMs): Entry {
     const was = this.#entries.get(module.moduleId);
     const { leaseUntilBootMs } = module;
@@ -95,13 +126,4 @@ export class GuardBook {
       isDone: !isLive && (was?.isDone ?? false),
     };
   }
-}
-
-function isDue(entry: Entry, isActing: boolean, nowBootMs: BootMs): boolean {
-  const { module, isArmed, goneAtBootMs, isDone } = entry;
-  if (isDone || !isArmed) return false;
-  if (isActing && module.isFencedByAgent) return false;
-  const endedAtMs = module.leaseUntilBootMs ?? goneAtBootMs ?? 0;
-  const graceMs = isActing ? LIVE_AGENT_GRACE_MS : DEAD_AGENT_GRACE_MS;
-  return nowBootMs >= endedAtMs + graceMs;
 }

@@ -11,6 +11,8 @@ export const GUARD_DESCRIPTOR_VARIABLE = "MIRRORFARM_GUARD_DESCRIPTOR";
 export const USAGE_STATUS = 2;
 
 const TICK_MS = 50;
+/** A tick that comes later than this says that the guard itself stood still. */
+const GAP_MS = 500;
 /** Between attempts at what could not be taken down. */
 const REPEAT_MS = 500;
 const RESTART_MS_FIRST = 200;
@@ -39,6 +41,7 @@ export class Guard {
   #startedAtBootMs = 0;
   #restartMs = RESTART_MS_FIRST;
   #tick: NodeJS.Timeout | null = null;
+  #lookedAtBootMs = bootMs();
   #isStopping = false;
 
   constructor(options: GuardOptions) {
@@ -124,6 +127,10 @@ export class Guard {
 
   #look(): void {
     const nowBootMs = bootMs();
+    if (nowBootMs - this.#lookedAtBootMs > GAP_MS) {
+      this.#book.noteGap({ fromBootMs: this.#lookedAtBootMs, toBootMs: nowBootMs });
+    }
+    this.#lookedAtBootMs = nowBootMs;
     for (const { moduleId, targets } of this.#book.due(this.#agent !== null, nowBootMs)) {
       if (nowBootMs - (this.#triedAtBootMs.get(moduleId) ?? 0) < REPEAT_MS) continue;
       const problems = takeDown(targets);

@@ -170,10 +170,13 @@ export class DataPlane {
     );
   }
 
-  /** This node's copy may be overwritten: that it is outdated is on the disk. */
-  admitResync(): void {
+  /**
+   * This node's copy may be overwritten: that it is outdated is on the disk. `isForeign`: what it
+   * holds is of another history than the primary's, and is kept aside.
+   */
+  admitResync(isForeign: boolean): void {
     if (this.#askedAttachment === null) return;
-    this.#engine?.admitResync(this.#askedAttachment);
+    this.#engine?.admitResync(this.#askedAttachment, isForeign);
     this.#askedAttachment = null;
   }
 

@@ -121,7 +121,17 @@ describe("a secondary", () => {
     if (rig.peer !== null) rig.peer = { ...rig.peer, standingVoteAsk: { id: "ask1", epoch: 3 } };
     rig.tick();
     expect(rig.store.read().disk?.outdated).toBe(true);
-    expect(rig.engine.admitted).toEqual(["a1"]);
+    expect(rig.engine.admitted).toEqual([{ attachmentId: "a1", isForeign: false }]);
+  });
+
+  test("has what it wrote in another history kept aside when its copy is overwritten", async () => {
+    await rig.follow();
+    // A person forced the peer: its epoch begins a history in which this copy has no part.
+    const forced = { epoch: 4, historyId: "h2", copyHistoryId: "h2", inSync: ["node2"] };
+    if (rig.peer !== null) rig.peer = { ...rig.peer, ...forced };
+    rig.tick();
+    rig.engine.emit({ kind: "resyncAsked", epoch: 4, attachmentId: "a1" });
+    expect(rig.engine.admitted).toEqual([{ attachmentId: "a1", isForeign: true }]);
   });
 
   test("is stopped before its directories are closed", async () => {

@@ -364,7 +364,8 @@ export class MirrorModule {
 
   /** Only a copy that is durably known as outdated may be overwritten. */
   #admitResync(): void {
-    if (this.#loop.disk.outdated) this.data.admitResync();
+    const { outdated, copyHistoryId, historyId } = this.#loop.disk;
+    if (outdated) this.data.admitResync(copyHistoryId !== historyId);
   }
 
   #runVote(

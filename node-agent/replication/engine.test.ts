@@ -257,12 +257,35 @@ describe.skipIf(!canMount)(`a pair on its way ${NEEDS}`, { timeout: 30_000 }, ()
     const asked = await pair.b.saw("resyncAsked");
     expect(readFileSync(onDiskOfB("mine"), "utf8")).toBe("precious");
     expect(existsSync(onDiskOfB("theirs"))).toBe(false);
-    if (asked.kind === "resyncAsked") pair.b.engine.admitResync(asked.attachmentId);
+    if (asked.kind === "resyncAsked") pair.b.engine.admitResync(asked.attachmentId, false);
     await pair.a.saw("attached");
     expect(existsSync(onDiskOfB("mine"))).toBe(false);
     // The first resync ever keeps what was there before the module was.
     const aside = await fs.readdir(join(pair.b.folder, "state", "aside"), { recursive: true });
     expect(aside.some((name) => name.endsWith("mine"))).toBe(true);
+  });
+
+  test("a copy of another history is kept aside, though it was the module's own", async () => {
+    await pair.open({ options: { replTimeoutMs: 200 } });
+    await pair.attach();
+    await fs.writeFile(onA("f"), "of both");
+    pair.relay.cut({ refuse: true });
+    await pair.a.saw("detached");
+    pair.relay.heal();
+    await must(pair.a.engine.acknowledgeAlone(1));
+    // As B would have written while it led in a history that was given up.
+    await fs.writeFile(onDiskOfB("f"), "of b alone");
+    await fs.writeFile(onDiskOfB("new"), "of b alone");
+    pair.b.isForeign = true;
+    pair.a.events.length = 0;
+    await must(pair.a.engine.startResync({ epoch: 1 }));
+    await pair.a.saw("attached");
+    expect(readFileSync(onDiskOfB("f"), "utf8")).toBe("of both");
+    const aside = join(pair.b.folder, "state", "aside");
+    const kept = await fs.readdir(aside, { recursive: true, withFileTypes: true });
+    const files = kept.filter((one) => one.isFile() && one.name !== "LIST");
+    const texts = files.map((one) => readFileSync(join(one.parentPath, one.name), "utf8"));
+    expect(texts).toEqual(["of b alone", "of b alone"]);
   });
 
   test("attached while an application writes, and cut off for moments, both copies stay equal", async () => {

@@ -164,8 +164,11 @@ export interface ReplicationEngine {
   refuseBelow(epoch: Epoch): Promise<Result<void, EngineError>>;
   /** Secondary about to be promoted: stop receiving; everything received has been applied. */
   drain(): Promise<Result<{ readonly appliedSequence: number }, EngineError>>;
-  /** Secondary: the primary may overwrite this copy (see `resyncAsked`). */
-  admitResync(attachmentId: string): void;
+  /**
+   * Secondary: the primary may overwrite this copy (see `resyncAsked`). `isForeign`: it may hold
+   * what was written in another history, which is set aside and listed, never lost or merged.
+   */
+  admitResync(attachmentId: string, isForeign: boolean): void;
 
   /** Orderly stop of a primary: all operations acknowledged by the peer, both copies synced. */
   flush(): Promise<Result<void, EngineError>>;

@@ -10,14 +10,14 @@ import { syncDirectory, writeFileDurably } from "../adapters/atomic-file.ts";
 import type { IncompleteMarker } from "../resync/resync.ts";
 
 const INCOMPLETE = "resync-incomplete";
-/** There once this node's copy has been part of the module: nothing is set aside any more. */
+/** There once this node's copy is part of the module and its history: nothing is set aside then. */
 const JOINED = "copy-joined";
 
 export function incompleteMarker(stateDirectory: string): IncompleteMarker {
   return markerFile(stateDirectory, INCOMPLETE);
 }
 
-/** Whether this copy has ever been a primary's or resynced from one. */
+/** Whether this copy is a primary's or was resynced from one, and nobody gave its history up since. */
 export function joinedMarker(stateDirectory: string): IncompleteMarker {
   return markerFile(stateDirectory, JOINED);
 }

@@ -133,8 +133,12 @@ class MirrorEngine implements ReplicationEngine {
     return ok({ appliedSequence: typeof done.value === "number" ? done.value : 0 });
   }
 
-  admitResync(attachmentId: string): void {
-    this.#running?.thread.tell({ kind: "admitResync", attachmentId });
+  admitResync(attachmentId: string, isForeign: boolean): void {
+    const running = this.#running;
+    if (running === null) return;
+    // For good until a resync has ended well: one that breaks off is followed by one of its kind.
+    if (isForeign) joinedMarker(running.options.stateDirectory).clear();
+    running.thread.tell({ kind: "admitResync", attachmentId });
   }
 
   flush(): Promise<Result<void, EngineError>> {

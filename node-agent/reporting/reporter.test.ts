@@ -37,6 +37,8 @@ beforeEach(() => {
       },
       events: [...events.take(2)],
     }),
+    spread: (durationMs) => durationMs,
+    watch: { answered: () => undefined, unanswered: () => undefined },
     log: () => undefined,
   });
 });
@@ -71,6 +73,19 @@ test("events are told again until a report was heard, and then no more", async (
   await vi.advanceTimersByTimeAsync(1_000);
   await vi.advanceTimersByTimeAsync(NEXT_MS);
   expect(texts()).toEqual(["one", "one", ""]);
+});
+
+test("a control plane that could not answer is left alone for a second, whatever changes", async () => {
+  answers = [async () => false];
+  reporter.soon();
+  await vi.advanceTimersByTimeAsync(100);
+  for (let change = 0; change < 8; change += 1) {
+    reporter.soon();
+    await vi.advanceTimersByTimeAsync(100);
+  }
+  expect(sent).toHaveLength(1);
+  await vi.advanceTimersByTimeAsync(500);
+  expect(sent).toHaveLength(2);
 });
 
 test("what does not fit into one report follows at once", async () => {

@@ -1,4 +1,5 @@
 import type { NodeReport } from "#model/contract/report.ts";
+import type { AnswerWatch } from "../control-plane/answer-watch.ts";
 import { type ControlPlaneClient, describeFailure } from "../control-plane/client.ts";
 import type { EventOutbox } from "./event-outbox.ts";
 
@@ -7,6 +8,9 @@ export type ReporterOptions = {
   readonly events: Pick<EventOutbox, "confirm" | "hasWaiting">;
   /** This node as it is now, with the events that were not confirmed yet. */
   report(): Promise<NodeReport>;
+  /** Around that long: many nodes are not to come back at the same moment. */
+  spread(durationMs: number): number;
+  readonly watch: Pick<AnswerWatch, "answered" | "unanswered">;
   log(text: string): void;
 };
 
@@ -21,6 +25,8 @@ export class Reporter {
   readonly #options: ReporterOptions;
   #timer: NodeJS.Timeout | null = null;
   #dueMs = Number.POSITIVE_INFINITY;
+  /** After a report that failed: whatever changes meanwhile, a control plane in need is left alone. */
+  #notBeforeMs = 0;
   #isReporting = false;
   #isStopped = false;
 
@@ -40,17 +46,21 @@ export class Reporter {
   }
 
   async now(): Promise<void> {
-    const { client, events, log, report } = this.#options;
+    const { client, events, log, report, spread, watch } = this.#options;
     this.#isReporting = true;
     try {
       const told = await report();
       const answer = await client.report(told);
       if (answer.ok) {
         events.confirm(told.events);
+        watch.answered();
         this.#in(events.hasWaiting ? SOON_MS : answer.value.nextReportMs);
       } else {
         log(`D report: ${describeFailure(answer.error)}`);
-        this.#in(AGAIN_MS);
+        const pauseMs = spread(AGAIN_MS);
+        this.#notBeforeMs = performance.now() + pauseMs;
+        watch.unanswered(answer.error);
+        this.#in(pauseMs);
       }
     } finally {
       this.#isReporting = false;
@@ -59,7 +69,8 @@ export class Reporter {
 
   #in(delayMs: number): void {
     if (this.#isStopped) return;
-    const dueMs = performance.now() + delayMs;
+    const nowMs = performance.now();
+    const dueMs = Math.max(nowMs + delayMs, this.#notBeforeMs);
     if (dueMs >= this.#dueMs) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#dueMs = dueMs;
@@ -67,6 +78,6 @@ export class Reporter {
       this.#dueMs = Number.POSITIVE_INFINITY;
       if (this.#isReporting) this.#in(SOON_MS);
       else void this.now();
-    }, delayMs);
+    }, dueMs - nowMs);
   }
 }

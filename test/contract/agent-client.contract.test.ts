@@ -30,7 +30,7 @@ let server: TestServer;
 let folder = "";
 /** What the client's node believes the time to be: an hour behind. */
 const wrongClock = () => Date.now() - 3_600_000;
-const ports = { nowMs: wrongClock, random: Math.random };
+const ports = { nowMs: wrongClock, bootMs: () => performance.now(), random: Math.random };
 interface Agent {
   readonly identity: NodeIdentity;
   readonly client: ControlPlaneClient;

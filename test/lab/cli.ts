@@ -6,14 +6,13 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command, CommanderError } from "commander";
-import { CLI_IN_CONTROL, startCluster } from "./cluster.ts";
+import { CLI_IN_CONTROL, startCluster, startServices } from "./cluster.ts";
+import { type Add, addFaultCommands, type Options } from "./fault-commands.ts";
 import { LAB_VIP, Lab } from "./lab.ts";
 
 const FOLDER = join(import.meta.dirname, "..", "..", ".lab");
 const STATE = join(FOLDER, "lab.json");
 const ID = "mflab";
-
-type Options = { readonly json?: boolean };
 
 async function theLab(): Promise<Lab> {
   if (!existsSync(STATE)) throw new Error("no lab is up; make one with: npm run lab -- up");
@@ -33,6 +32,7 @@ async function up(options: Options & { bare?: boolean; module: string }): Promis
     const cluster = await startCluster(lab, {
       say: (text) => console.error(text),
       module: options.module,
+      hasFaults: true,
     });
     await cluster.waitForStates({ node1: "PRIM", node2: "SECOND" }, 120_000);
   }
@@ -75,7 +75,7 @@ function program(): Command {
     "Virtual machines of namespaces on this one (needs root), for tests and for people.",
   );
   command.exitOverride();
-  const add = (usage: string, description: string) =>
+  const add: Add = (usage, description) =>
     command.command(usage).description(description).option("--json", "facts as JSON");
   add("up", "make the lab: two nodes with PostgreSQL as a mirror, a control plane, a client")
     .option("--bare", "only the machines, without Mirrorfarm in them")
@@ -100,20 +100,8 @@ function program(): Command {
     async (name: string, options: Options) => {
       const lab = await theLab();
       await lab.machine(name).boot();
-      await (await import("./cluster.ts")).startServices(lab, name);
+      await startServices(lab, name, true);
       say(options, `${name} has booted`, { name });
-    },
-  );
-  add("freeze <machine>", "stop every process of a machine").action(
-    async (name: string, options: Options) => {
-      (await theLab()).machine(name).freeze();
-      say(options, `${name} is frozen; go on with: npm run lab -- thaw ${name}`, { name });
-    },
-  );
-  add("thaw <machine>", "let a frozen machine go on").action(
-    async (name: string, options: Options) => {
-      (await theLab()).machine(name).thaw();
-      say(options, `${name} goes on`, { name });
     },
   );
   add("cut <from> <to>", "drop every packet between two machines")
@@ -126,6 +114,7 @@ function program(): Command {
     await (await theLab()).network.heal();
     say(options, "every link is whole", { healed: true });
   });
+  addFaultCommands(add, { theLab, say });
   add("status", "machines, and what the cluster says of itself").action(status);
   add("down", "end the lab; nothing stays behind").action(down);
   return command;

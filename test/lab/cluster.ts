@@ -11,6 +11,8 @@ import { PeopleClient } from "../setup/people-client.ts";
 import { waitFor } from "./command.ts";
 import { LAB_VIP, type Lab } from "./lab.ts";
 import { NamespaceFetch } from "./namespace-fetch.ts";
+import { steppableClock } from "./wall-clock.ts";
+import { WitnessDoor } from "./witness-door.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const NODE = join(ROOT, "node_modules", ".bin", "node");
@@ -32,6 +34,8 @@ export type ClusterOptions = {
   readonly folder?: string;
   readonly macros?: Readonly<Record<string, string>>;
   readonly timers?: "fast" | "default" | "tolerant";
+  /** The nodes' wall clocks can be stepped, and a proxy stands before the control plane. */
+  readonly hasFaults?: boolean;
 };
 
 /** Makes the cluster and starts its module; nobody waits for the roles yet. */
@@ -40,10 +44,11 @@ export async function startCluster(lab: Lab, options: ClusterOptions): Promise<L
   say("starting the control plane");
   startControlPlane(lab, options.timers ?? "default");
   const cluster = await LabCluster.connect(lab, module);
+  if (options.hasFaults === true) await witnessDoor(lab).open();
   for (const name of NODES) {
     say(`letting ${name} in`);
     await joinNode(lab, cluster, name);
-    startAgent(lab, name);
+    startAgent(lab, name, options.hasFaults);
   }
   say(`installing ${module}`);
   const archive = await packModule(options.folder ?? join(MODULES_FOLDER, module), options.macros);
@@ -56,9 +61,11 @@ export async function startCluster(lab: Lab, options: ClusterOptions): Promise<L
 }
 
 /** What runs in a machine after it has booted: what an init system would start. */
-export async function startServices(lab: Lab, name: string): Promise<void> {
-  if (name === "control") startControlPlane(lab, "default");
-  else startAgent(lab, name);
+export async function startServices(lab: Lab, name: string, hasFaults = false): Promise<void> {
+  if (name !== "control") return startAgent(lab, name, hasFaults);
+  startControlPlane(lab, "default");
+  // Where the door was opened once, packets are still led to it.
+  if (hasFaults) await witnessDoor(lab).open();
 }
 
 export function startControlPlane(lab: Lab, timers: string): void {
@@ -73,13 +80,31 @@ export function startControlPlane(lab: Lab, timers: string): void {
     ]);
 }
 
-export function startAgent(lab: Lab, name: string): void {
+/** Ends the control plane in order; its machine and files stay. */
+export async function stopControlPlane(lab: Lab): Promise<void> {
+  const control = lab.machine("control");
+  await control.exec(["pkill", "-TERM", "-f", "functions/local.ts"]);
+  await waitFor(
+    "the control plane to end",
+    async () =>
+      (await control.exec(["pgrep", "-f", "functions/local.ts"])).code === 1 ? true : null,
+    20_000,
+  );
+}
+
+/** What stands between the agents and the control plane, once it has been opened. */
+export const witnessDoor = (lab: Lab): WitnessDoor =>
+  new WitnessDoor(lab, { address: CONTROL_ADDRESS, port: AGENT_PORT, state: STATE });
+
+export function startAgent(lab: Lab, name: string, hasFaults = false): void {
   const agent = [
     ...[NODE, join(ROOT, "node-agent", "guard", "guard-main.ts"), "--"],
     ...[NODE, join(ROOT, "node-agent", "main.ts"), "--state", STATE],
   ];
+  const machine = lab.machine(name);
+  const clock = hasFaults ? steppableClock(machine) : {};
   // For modules whose scripts need this Node themselves.
-  lab.machine(name).start("agent", agent, { ANSWER_NODE: NODE });
+  machine.start("agent", agent, { ...clock, ANSWER_NODE: NODE });
 }
 
 async function joinNode(lab: Lab, cluster: LabCluster, name: string): Promise<void> {

@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -47,7 +48,10 @@ export class Lab {
     this.#isFolderOurs = options.folder === undefined;
     this.folder = options.folder ?? mkdtempSync(join(tmpdir(), FOLDER_PREFIX));
     if (this.#isFolderOurs) {
-      writeFileSync(join(this.folder, OWNER), JSON.stringify({ id: this.id, pid: process.pid }));
+      // Whole or not at all: another process may be looking for what was left behind.
+      const owner = join(this.folder, OWNER);
+      writeFileSync(`${owner}.new`, JSON.stringify({ id: this.id, pid: process.pid }));
+      renameSync(`${owner}.new`, owner);
     }
     this.network = network;
     this.machines = LAB_HOSTS.map(

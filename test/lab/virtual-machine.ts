@@ -7,12 +7,13 @@
  * seen through /proc/PID/root.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Finished, must, type RunOptions, run, waitFor } from "./command.ts";
 import { CGROUP_ROOT, removeGroups } from "./control-groups.ts";
 import type { LabNetwork } from "./network.ts";
 import { cutPowerOf } from "./power.ts";
+import { readIfThere } from "./read-if-there.ts";
 
 export type MachineOptions = {
   readonly name: string;
@@ -63,13 +64,19 @@ export class VirtualMachine {
 
   /** The host's number of the machine's first process, or null while it is off. */
   get initPid(): number | null {
-    if (!existsSync(join(this.cgroup, "cgroup.procs"))) return null;
-    for (const line of readFileSync(join(this.cgroup, "cgroup.procs"), "utf8").trim().split("\n")) {
-      const status = line === "" ? "" : readIfThere(`/proc/${line}/status`);
+    for (const id of this.processIds()) {
       // Its number is 1 in its own process namespace and another one here (proc(5) NSpid).
-      if (/^NSpid:\t\d+\t1$/m.test(status)) return Number(line);
+      if (/^NSpid:\t\d+\t1$/m.test(readIfThere(`/proc/${id}/status`))) return id;
     }
     return null;
+  }
+
+  /** The host's numbers of what runs in the machine itself, or in a control group below its own. */
+  processIds(below = ""): readonly number[] {
+    return readIfThere(join(this.cgroup, below, "cgroup.procs"))
+      .split("\n")
+      .filter((line) => line !== "")
+      .map(Number);
   }
 
   /** A path of the machine as seen from outside. */
@@ -197,13 +204,5 @@ export class VirtualMachine {
     if (pid === null) throw new Error(`${this.name} is off`);
     const enter = ["nsenter", "-t", String(pid), "-m", "-p", "-n", "-u", "--", ...args];
     return ["sh", "-c", `echo $$ > ${this.cgroup}/cgroup.procs; exec "$@"`, "sh", ...enter];
-  }
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return "";
   }
 }

@@ -27,6 +27,12 @@ const DEBIAN = {
   nftables: { proof: ["/usr/sbin/nft"], why: "cuts links in the lab" },
   e2fsprogs: { proof: ["/usr/sbin/mkfs.ext4", "/sbin/mkfs.ext4"], why: "disks of the lab" },
   procps: { proof: ["/usr/bin/ps", "/bin/ps"], why: "process lists" },
+  libfaketime: {
+    proof: ["x86_64", "aarch64"].map(
+      (machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketimeMT.so.1`,
+    ),
+    why: "steps the clocks of the lab",
+  },
   postgresql: { proof: ["/usr/bin/pg_lsclusters"], why: "the lab's real application" },
   chromium: { proof: ["/usr/bin/chromium"], why: "looks at the console" },
   systemd: { proof: ["/lib/systemd/systemd"], why: "a machine that systemd runs" },
@@ -40,7 +46,7 @@ const DEBIAN = {
 const PROFILES = {
   playground: { debian: ["fuse3", "iproute2"], console: true },
   lab: {
-    debian: ["fuse3", "iproute2", "nftables", "e2fsprogs", "procps", "postgresql"],
+    debian: ["fuse3", "iproute2", "nftables", "e2fsprogs", "procps", "libfaketime", "postgresql"],
     console: false,
   },
   bench: { debian: ["fuse3", "iproute2", "nftables", "e2fsprogs", "procps"], console: false },

@@ -13,7 +13,7 @@ type Outcome = Result<void, EngineError>;
 /** A replication engine that only takes down what it is told; a test holds back or fails calls. */
 export class FakeEngine implements ReplicationEngine {
   readonly calls: string[];
-  readonly admitted: string[] = [];
+  readonly admitted: { attachmentId: string; isForeign: boolean }[] = [];
   readonly #name: string;
   readonly #holds = new Map<string, PromiseWithResolvers<void>>();
   readonly #failures = new Map<string, EngineError>();
@@ -69,8 +69,8 @@ export class FakeEngine implements ReplicationEngine {
     const done = await this.#call("drain", "");
     return done.ok ? ok({ appliedSequence: 0 }) : done;
   }
-  admitResync(attachmentId: string): void {
-    this.admitted.push(attachmentId);
+  admitResync(attachmentId: string, isForeign: boolean): void {
+    this.admitted.push({ attachmentId, isForeign });
   }
   flush(): Promise<Outcome> {
     return this.#call("flush", "");

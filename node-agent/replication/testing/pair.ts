@@ -31,13 +31,16 @@ export class TestNode {
   readonly #real: number[] = [];
   /** A secondary agrees to be overwritten as soon as it is asked. */
   admits = true;
+  /** What it agrees to lose is of another history. */
+  isForeign = false;
 
   constructor(name: string, folder: string) {
     this.name = name;
     this.folder = folder;
     this.engine.onEvent((event) => {
       this.events.push(event);
-      if (event.kind === "resyncAsked" && this.admits) this.engine.admitResync(event.attachmentId);
+      if (event.kind !== "resyncAsked" || !this.admits) return;
+      this.engine.admitResync(event.attachmentId, this.isForeign);
     });
   }
 
