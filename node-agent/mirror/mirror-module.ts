@@ -7,7 +7,7 @@ import type { ModuleId } from "#model/shared/ids.ts";
 import { isServing, type ModuleState, type ScriptAction } from "#model/states/lifecycle.ts";
 import type { Heartbeats, HeartbeatView, PromiseTerms } from "../peer/heartbeats.ts";
 import type { LeaseCell } from "../peer/lease-cell.ts";
-import type { NodeClock } from "./clock.ts";
+import type { NodeClock, NodeTimers, Timer } from "./clock.ts";
 import type { DataPlane, DataPlaneEvent } from "./data-plane.ts";
 import { MountGate } from "./mount-gate.ts";
 import { QuorumLoop } from "./quorum-loop.ts";
@@ -28,10 +28,11 @@ export type MirrorModuleOptions = {
   readonly config: MirrorConfig;
   readonly quorum: NodeConfig;
   readonly clock: NodeClock;
+  readonly timers: NodeTimers;
   readonly heartbeats: Heartbeats;
   readonly cell: LeaseCell;
   readonly witness: Witness;
-  readonly store: QuorumStore;
+  readonly store: Pick<QuorumStore, "read" | "write">;
   readonly bootId: string;
   readonly incarnation: string;
   sign(text: string): string;
@@ -68,7 +69,7 @@ export class MirrorModule {
   readonly #sendings = new FirstSendings();
   #witnessSentAt = 0;
   #view: HeartbeatView | null = null;
-  #timer: NodeJS.Timeout | null = null;
+  #timer: Timer | null = null;
   #lastTick: { readonly bootMs: number; readonly unixMs: number } | null = null;
   #why = "begins";
   #target: { readonly state: ModuleState; readonly isReady: boolean } = {
@@ -177,7 +178,7 @@ export class MirrorModule {
   /** Ends this module's part of the agent; the protocol's state stays on the disk. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#loop.close();
     this.data.fence();
     this.#gate.shut();
@@ -205,10 +206,10 @@ export class MirrorModule {
     if (this.#isClosed) return;
     const isLost = this.#options.clock.bootMs() - this.#lostAtMs < LOST_MS;
     const delayMs = isLost && !this.#hearsPeer ? TICK_LOST_MS : TICK_MS;
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#options.timers.after(delayMs, () => {
       this.#tick();
       this.#tickAgain();
-    }, delayMs);
+    });
   }
 
   #tick(): void {

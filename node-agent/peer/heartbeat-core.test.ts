@@ -4,6 +4,7 @@ import type { ModuleId, NodeId } from "#model/shared/ids.ts";
 import { HeartbeatCore } from "./heartbeat-core.ts";
 import type { HeartbeatView } from "./heartbeats.ts";
 import { LeaseCell, MainProgress } from "./lease-cell.ts";
+import { DatagramSealer } from "./sealed-datagram.ts";
 import type { SessionKeys } from "./session-keys.ts";
 import type { ThreadEvent } from "./thread-messages.ts";
 
@@ -69,6 +70,7 @@ class Heart {
       bootMs: () => this.nowMs,
       send: (_: number, datagram: Buffer) => this.#wire.push({ from: this.#nodeId, datagram }),
       post: (event: ThreadEvent) => this.events.push(event),
+      sealer: new DatagramSealer(this.#nodeId),
     };
     this.core = new HeartbeatCore(
       {

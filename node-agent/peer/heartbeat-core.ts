@@ -36,7 +36,7 @@ import type { FenceTargets, GuardReport } from "../guard/fence-order.ts";
 import { HangWatch } from "./hang-watch.ts";
 import type { PromiseAnswer, PromiseTerms } from "./heartbeats.ts";
 import { LeaseCell, MainProgress } from "./lease-cell.ts";
-import { DatagramSealer } from "./sealed-datagram.ts";
+import type { DatagramSealer } from "./sealed-datagram.ts";
 import type { ThreadCommand, ThreadEvent, ThreadOptions } from "./thread-messages.ts";
 
 /**
@@ -52,7 +52,11 @@ export type CorePorts = {
   /** Sends to the peer on one network; a failure is silence, as on any network. */
   send(networkIndex: number, datagram: Buffer): void;
   post(event: ThreadEvent): void;
+  readonly sealer: Sealer;
 };
+
+/** Seals and opens datagrams (sealed-datagram.ts). */
+type Sealer = Pick<DatagramSealer, "addSession" | "seal" | "open">;
 
 /** A module as the thread keeps it. */
 type Member = {
@@ -71,7 +75,7 @@ const PAST_INSTANCES_MAX = 8;
 export class HeartbeatCore {
   readonly #options: ThreadOptions;
   readonly #ports: CorePorts;
-  readonly #sealer: DatagramSealer;
+  readonly #sealer: Sealer;
   readonly #mainProgress: MainProgress;
   readonly #mainWatch: HangWatch;
   readonly #members = new Map<ModuleId, Member>();
@@ -88,7 +92,7 @@ export class HeartbeatCore {
   constructor(options: ThreadOptions, ports: CorePorts) {
     this.#options = options;
     this.#ports = ports;
-    this.#sealer = new DatagramSealer(options.nodeId);
+    this.#sealer = ports.sealer;
     this.#mainProgress = new MainProgress(options.mainProgress);
     this.#mainWatch = new HangWatch(options.hangAfterMs, ports.bootMs());
     this.#health = options.networks.map(() => UNKNOWN_HEALTH);
