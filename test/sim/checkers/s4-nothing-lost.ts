@@ -1,0 +1,18 @@
+import type { TraceEvent } from "../trace.ts";
+import { type Checker, type Scene, Violation } from "./checker.ts";
+
+/**
+ * S4: at the moment a node becomes writable it holds every operation that was ever acknowledged,
+ * while a member of the set survives (what no member can keep, the oracle has forgiven).
+ */
+export class NothingLost implements Checker {
+  readonly name = "S4";
+
+  onEvent(event: TraceEvent, scene: Scene): void {
+    if (event.ev !== "writable" || !event.on) return;
+    const missing = scene.oracle.missing(scene.view(event.node).tree);
+    if (missing === null) return;
+    const what = `${missing.what} (operation ${missing.id} of epoch ${missing.epoch})`;
+    throw new Violation("S4", `${event.node} leads epoch ${event.epoch} and lacks ${what}`);
+  }
+}
