@@ -572,7 +572,9 @@ const disks: readonly Fault[] = [
     rows: ["C18"],
     lastsMs: [2000, 40_000],
     begin: (world, prng) => {
-      const { faults } = eitherRole(world, prng).disk;
+      const node = eitherRole(world, prng);
+      const { faults } = node.disk;
+      node.hadDiskFault = true;
       faults.slowMs = prng.pick([200, 1000, 5000, 30_000, Number.POSITIVE_INFINITY]);
       return () => {
         faults.slowMs = 0;
@@ -587,6 +589,7 @@ const disks: readonly Fault[] = [
       const node = eitherRole(world, prng);
       const { faults } = node.disk;
       faults.stateError = prng.pick(["EIO", "ENOSPC", "EROFS"]);
+      node.hadDiskFault = true;
       // It shows when something is to be kept.
       if (prng.chance(0.7)) world.net.between("a", "b", { isCut: true });
       return () => {
@@ -651,7 +654,10 @@ function diskTargets(world: World, prng: Prng): readonly SimNode[] {
 }
 
 function dataError(nodes: readonly SimNode[], error: "EIO" | "ENOSPC" | "EROFS"): () => void {
-  for (const node of nodes) node.disk.faults.dataError = error;
+  for (const node of nodes) {
+    node.disk.faults.dataError = error;
+    node.hadDiskFault = true;
+  }
   return () => {
     for (const node of nodes) node.disk.faults.dataError = null;
   };

@@ -55,9 +55,10 @@ function heal(world: World, only: SimNode | null): void {
     node.application.isHung = false;
     node.application.failsToStart = false;
     if (node.agent !== null) node.agent.dieAt = null;
-    const hadStateError = node.disk.faults.stateError !== null;
     Object.assign(node.disk.faults, { dataError: null, stateError: null, slowMs: 0 });
-    if (hadStateError) node.agentDies("restarted after its state disk was repaired");
+    // A node whose disk failed stands back until somebody has mended it and starts it anew.
+    if (node.hadDiskFault) node.agentDies("restarted after its disk was mended");
+    node.hadDiskFault = false;
     if (only !== null && node !== only) node.powerCut();
     else node.boot();
   }
@@ -109,6 +110,8 @@ const worth = (world: World, node: SimNode): number =>
 
 /** S9: when nobody writes any more, both copies are the same. */
 async function compareCopies(world: World): Promise<void> {
+  await world.runFor(QUIET_MS / 2);
+  world.isIdle = world.isInSync();
   await world.runFor(QUIET_MS);
   // A late echo may still disturb; then it must have been mended.
   await world.runWhile(() => !world.isInSync(), IN_SYNC_MS);

@@ -120,10 +120,11 @@ export class Machine {
 
   /** Plans something of a process on one of its threads, by this machine's own clock. */
   after(life: Life, thread: Thread, kind: Kind, delayMs: number, run: () => void): () => void {
-    return this.clock.after(kind, delayMs / this.#rate, () => this.#fire(life, thread, run));
+    return this.clock.after(kind, delayMs / this.#rate, () => this.run(life, thread, run));
   }
 
-  #fire(life: Life, thread: Thread, run: () => void): void {
+  /** Something reaches one of its threads now: it runs at once, or when that thread goes on. */
+  run(life: Life, thread: Thread, run: () => void): void {
     if (!life.isAlive || !this.isOn) return;
     if (this.isStill(thread)) {
       this.#parked.get(thread)?.push({ life, dueMs: this.clock.nowMs, run });
@@ -138,7 +139,7 @@ export class Machine {
     for (const { life, dueMs, run } of parked) {
       // While paused no time passed for the machine: what was due later still is.
       const delayMs = how === "paused" ? Math.max(0, dueMs - this.#frozenAtMs) : 0;
-      this.clock.after("work", delayMs, () => this.#fire(life, thread, run));
+      this.clock.after("work", delayMs, () => this.run(life, thread, run));
     }
   }
 

@@ -59,7 +59,9 @@ export class Oracle {
   issued(o: Omit<Op, "positions">): Op {
     const positions = o.changes.map(({ place, value }) => {
       const history = this.#history(place);
-      if (!o.isSync) history.values.push(value);
+      // An fsync is about what this copy has, though another one may have been given more since.
+      if (o.isSync) return history.values.lastIndexOf(value);
+      history.values.push(value);
       return history.values.length - 1;
     });
     const op: Op = { ...o, positions };
@@ -97,12 +99,14 @@ export class Oracle {
     });
   }
 
-  /** The first promise that this copy cannot keep. */
-  missing(tree: SimTree): Op | null {
+  /** The first promise of that epoch or an earlier one that this copy cannot keep. */
+  missing(tree: SimTree, epoch: number): Op | null {
     for (const history of this.#histories.values()) {
       if (history.acked.length === 0 || this.#isGone(history.place)) continue;
       const at = this.#position(tree, history.place, false);
-      for (const { position, op } of history.acked) if (position > at) return op;
+      for (const { position, op } of history.acked) {
+        if (position > at && op.epoch <= epoch) return op;
+      }
     }
     return null;
   }

@@ -80,10 +80,10 @@ function strike(world: World, { id, name, lastsMs }: PlannedFault): void {
   world.faultsBegun += 1;
   const undo = fault.begin(world, world.prng.fork(`fault ${id}`));
   if (undo === null) return;
-  world.trouble(1);
+  world.troubles += 1;
   const end = (): void => {
     if (!world.undoing.delete(end)) return;
-    world.trouble(-1);
+    world.troubles -= 1;
     world.fault(`${name} #${id} ends`);
     undo();
   };

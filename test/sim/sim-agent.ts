@@ -141,7 +141,7 @@ export class SimAgent {
       ...{ stateDirectory: "/state", productDirectory: "/product" },
       ...{ commandsDirectory: "/commands", sparedProcessIds: [] },
       replicationListen: { host: machine.id, port: 7410 },
-      sign: (text) => `${machine.id} signed ${text.length} ${text}`,
+      sign: (text) => signatureOf(machine.id, text),
       newId: () => {
         this.#ids += 1;
         return `${machine.id}-${this.#number}-${this.#ids}`;
@@ -239,6 +239,15 @@ export class SimAgent {
     const report = await this.hosted?.report();
     if (report !== undefined) this.node.world.controlPlane.report(this.node, report);
   }
+}
+
+/** In the form of a real signature, and as hard to mistake, if not to forge. */
+export function signatureOf(node: string, text: string): string {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  }
+  return `${node}-${(hash >>> 0).toString(16)}-${text.length}-`.padEnd(86, "s");
 }
 
 const CONTAINMENT: Containment = {

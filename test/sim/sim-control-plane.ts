@@ -11,7 +11,7 @@ import { memoryBlobStore, memoryEventLog } from "../../functions/stores/memory/m
 import type { VoteOutcome } from "../../node-agent/mirror/witness.ts";
 import type { Life } from "./machine.ts";
 import { SimAddressDriver } from "./sim-address-driver.ts";
-import { CLUSTER, MODULE } from "./sim-agent.ts";
+import { CLUSTER, MODULE, signatureOf } from "./sim-agent.ts";
 import type { SimNode } from "./sim-node.ts";
 import { SimStore } from "./sim-store.ts";
 import type { World } from "./world.ts";
@@ -171,7 +171,7 @@ export class SimControlPlane {
       ...{ records: cp.records, clock: cp.clock, events: cp.events, logger: cp.logger },
       decide: decideVote,
       findKey: async (_, nodeId) => nodeId,
-      isSignedBy: (key, text, signature) => signature === `${key} signed ${text.length} ${text}`,
+      isSignedBy: (key, text, signature) => signature === signatureOf(key, text),
       reconcile: (clusterId, moduleId) => this.#reconciler.ask(clusterId, moduleId),
     });
   }

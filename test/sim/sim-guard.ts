@@ -10,7 +10,7 @@ export type GuardOptions = {
   readonly takeDown: (targets: FenceTargets) => void;
 };
 
-const TICK_MS = 50;
+const TICK_MS = 100;
 const RESTART_MS_FIRST = 200;
 const RESTART_MS_MAX = 10_000;
 const HEALTHY_MS = 10_000;

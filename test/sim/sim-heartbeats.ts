@@ -47,8 +47,9 @@ export type HeartbeatOptions = {
 };
 
 const SOON_MS = 20;
-const GUARD_FEED_MS = 50;
-const PROGRESS_MS = 50;
+/** Half as often as the real ones, which is within what they may be late. */
+const GUARD_FEED_MS = 100;
+const PROGRESS_MS = 1000;
 const HAND_OVER_MS = 0.05;
 
 /** Seals by name only: who has no session cannot read, and nothing is taken twice. */
@@ -241,8 +242,7 @@ export class SimHeartbeats implements Heartbeats {
 
   #onMain(event: ThreadEvent): void {
     const { machine, life } = this.#options;
-    const kind = machine.clock.running === "routine" ? "routine" : "work";
-    machine.after(life, "main", kind, HAND_OVER_MS, () => this.#take(event));
+    machine.run(life, "main", () => this.#take(event));
   }
 
   #take(event: ThreadEvent): void {

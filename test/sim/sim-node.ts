@@ -18,6 +18,8 @@ export class SimNode {
   guard: SimGuard | null = null;
   agent: SimAgent | null = null;
   resyncPhase = "";
+  /** Its disk failed since somebody last looked after it. */
+  hadDiskFault = false;
   #agents = 0;
 
   constructor(world: World, id: "a" | "b", unixOffsetMs: number) {
@@ -50,6 +52,11 @@ export class SimNode {
       if (!machine.hung.has("data") && cell.isLive(machine.bootMs())) return true;
     }
     return false;
+  }
+
+  /** The same, with the epoch; 0 when it does not accept. */
+  get acceptedEpoch(): number {
+    return this.accepts ? (this.servedEpoch ?? 0) : 0;
   }
 
   get servedEpoch(): number | null {
@@ -112,8 +119,7 @@ export class SimNode {
     const { agent } = this;
     if (!machine.isOn || agent === null || machine.freeze === "paused") return;
     const bytes = this.world.net.damaged(from, this.id, datagram);
-    const kind = machine.clock.running === "routine" ? "routine" : "work";
-    machine.after(agent.life, "heartbeat", kind, 0, () => agent.heartbeats.receive(bytes));
+    machine.run(agent.life, "heartbeat", () => agent.heartbeats.receive(bytes));
   }
 
   #startAgent(): void {

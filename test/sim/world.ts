@@ -4,6 +4,7 @@ import type { NodeDisk } from "#model/quorum/disk.ts";
 import type { WitnessRecord } from "#model/quorum/record.ts";
 import { type Checker, type NodeView, type Scene, Violation } from "./checkers/checker.ts";
 import { INCOMPLETE } from "./engine/sim-resync.ts";
+import type { Applied } from "./engine/sim-applier.ts";
 import type { Answer, Call } from "./engine/sim-server.ts";
 import { moduleConfig } from "./module-config.ts";
 import { type Op, Oracle } from "./oracle.ts";
@@ -73,11 +74,14 @@ export class World implements Scene {
   readonly #checkers: readonly Checker[];
   readonly #broker: LinkBroker;
   readonly #skips: boolean;
-  readonly #writable = new Map<string, number>();
+  /** The epoch in which each accepts operations, as seen after the last step; 0: it does not. */
+  readonly #writable = new Map<string, number>([
+    ["a", 0],
+    ["b", 0],
+  ]);
   /** Operations whose name alone tells which one it is, until they have been applied. */
   readonly #bySource = new Map<string, Op>();
   #lastWorkMs = 0;
-  #calmSinceMs = 0;
   #shownAddress: string | null = null;
 
   constructor(options: WorldOptions) {
@@ -117,15 +121,8 @@ export class World implements Scene {
     return this.clock.trueMs;
   }
 
-  get calmForMs(): number {
-    return this.troubles > 0 ? 0 : this.clock.trueMs - this.#calmSinceMs;
-  }
-
-  /** One more fault is at work, or one less. */
-  trouble(change: 1 | -1): void {
-    this.troubles += change;
-    this.#calmSinceMs = this.clock.trueMs;
-  }
+  /** Everything has been well and nobody has written for a while. */
+  isIdle = false;
 
   node(id: "a" | "b"): SimNode {
     return id === "a" ? this.a : this.b;
@@ -254,14 +251,11 @@ export class World implements Scene {
     this.trace.add({ ev: "ack", node: node.id, epoch: op.epoch, op: op.id });
   }
 
-  onApplied(
-    node: SimNode,
-    o: { readonly id: number | null; readonly source: string | null },
-  ): void {
-    const found =
-      o.id ??
-      (this.#bySource.get(`rename ${o.source}`) ?? this.#bySource.get(`unlink ${o.source}`))?.id;
-    const op = found === undefined ? undefined : this.oracle.op(found);
+  onApplied(node: SimNode, applied: Applied): void {
+    const op =
+      "id" in applied
+        ? this.oracle.op(applied.id)
+        : this.#bySource.get(`${applied.kind} ${applied.source}`);
     if (op === undefined) return;
     this.trace.add({ ev: "apply", node: node.id, epoch: op.epoch, op: op.id });
   }
@@ -367,7 +361,7 @@ export class World implements Scene {
       id: node.id,
       tree: node.disk.tree,
       get accepts() {
-        return node.accepts;
+        return world.#writable.get(node.id) !== 0;
       },
       get servedEpoch() {
         return node.servedEpoch;
@@ -394,14 +388,15 @@ export class World implements Scene {
   }
 
   #afterStep(): void {
-    for (const node of this.both()) this.#lookAtWritable(node);
+    this.#lookAtWritable(this.a);
+    this.#lookAtWritable(this.b);
     for (const checker of this.#checkers) checker.onStep?.(this);
     if (this.clock.running !== "routine") this.#lastWorkMs = this.clock.nowMs;
     else if (this.#skips) this.#skipQuiet();
   }
 
   #lookAtWritable(node: SimNode): void {
-    const epoch = node.accepts ? (node.servedEpoch ?? 0) : 0;
+    const epoch = node.acceptedEpoch;
     const was = this.#writable.get(node.id) ?? 0;
     if (epoch === was) return;
     this.#writable.set(node.id, epoch);

@@ -40,8 +40,8 @@ export interface Scene {
   readonly oracle: Oracle;
   readonly nodes: readonly NodeView[];
   view(id: string): NodeView;
-  /** Nobody's faults are at work, and the last one ended this long ago. */
-  readonly calmForMs: number;
+  /** Everything has been well and nobody has written for a while. */
+  readonly isIdle: boolean;
   /** What a majority has decided last. */
   readonly authority: {
     readonly epoch: number;

@@ -3,9 +3,8 @@ import { type Checker, type NodeView, type Scene, Violation } from "./checker.ts
 /** Judged over so long, so that a burst after news is none. */
 const WINDOW_MS = 10_000;
 /** A heartbeat and an answer 5 times a second each, and now and then a question to the witness. */
-const CALM_PER_SECOND_MAX = 12;
+const IDLE_PER_SECOND_MAX = 12;
 const ANY_PER_SECOND_MAX = 50;
-const CALM_AFTER_MS = 60_000;
 
 /** L3: no storms. */
 export class NoStorms implements Checker {
@@ -18,8 +17,7 @@ export class NoStorms implements Checker {
     const lastedMs = scene.nowMs - window.sinceMs;
     if (lastedMs >= WINDOW_MS) {
       const perSecond = (window.count * 1000) / lastedMs;
-      const isCalm = scene.calmForMs > CALM_AFTER_MS;
-      const perSecondMax = isCalm ? CALM_PER_SECOND_MAX : ANY_PER_SECOND_MAX;
+      const perSecondMax = scene.isIdle ? IDLE_PER_SECOND_MAX : ANY_PER_SECOND_MAX;
       if (perSecond > perSecondMax) {
         throw new Violation("L3", `${node.id} sends ${perSecond.toFixed(1)} messages a second`);
       }

@@ -10,7 +10,7 @@ export class NothingLost implements Checker {
 
   onEvent(event: TraceEvent, scene: Scene): void {
     if (event.ev !== "writable" || !event.on) return;
-    const missing = scene.oracle.missing(scene.view(event.node).tree);
+    const missing = scene.oracle.missing(scene.view(event.node).tree, event.epoch);
     if (missing === null) return;
     const what = `${missing.what} (operation ${missing.id} of epoch ${missing.epoch})`;
     throw new Violation("S4", `${event.node} leads epoch ${event.epoch} and lacks ${what}`);

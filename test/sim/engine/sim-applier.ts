@@ -8,10 +8,15 @@ import { CELL_BYTES, CELLS, SIZE_UNIT } from "./sim-server.ts";
 
 const ROOT = 1;
 
+/** By its number, or where that does not travel, by its kind and the name that it took away. */
+export type Applied =
+  | { readonly id: number }
+  | { readonly kind: "rename" | "unlink"; readonly source: string };
+
 export type ApplierOptions = {
   readonly disk: SimDisk;
   /** That operation of an application has been carried out on this copy. */
-  readonly onApplied: (op: { readonly id: number | null; readonly source: string | null }) => void;
+  readonly onApplied: (applied: Applied) => void;
 };
 
 /** Performs a primary's operations on this node's copy, as node-agent/replication/applier.ts does. */
@@ -55,7 +60,7 @@ export class SimApplier implements OperationApplier {
         const inode: Inode = { stamp: o.birth.uid, cells: new Map() };
         tree.setNames([[name, inode]]);
         this.#inodes.set(o.id, inode);
-        return this.#applied({ id: o.rdev, source: null });
+        return this.#applied({ id: o.rdev });
       }
       case "write":
         return this.#write(o);
@@ -71,13 +76,13 @@ export class SimApplier implements OperationApplier {
           [name, null],
           [newName, inode],
         ]);
-        return this.#applied({ id: null, source: name });
+        return this.#applied({ kind: o.kind, source: name });
       }
       case "unlink": {
         const name = Buffer.from(o.name).toString();
         if (!tree.names.has(name)) return -ERRNO.ENOENT;
         tree.setNames([[name, null]]);
-        return this.#applied({ id: null, source: name });
+        return this.#applied({ kind: o.kind, source: name });
       }
       default:
         return -ERRNO.EOPNOTSUPP;
@@ -95,7 +100,7 @@ export class SimApplier implements OperationApplier {
       inode,
       cells.map((cell) => [cell, id] as const),
     );
-    return this.#applied({ id, source: null });
+    return this.#applied({ id });
   }
 
   #truncate(o: Extract<Operation, { kind: "truncate" }>): number {
@@ -104,10 +109,10 @@ export class SimApplier implements OperationApplier {
     const first = (o.sizeBytes % SIZE_UNIT) / CELL_BYTES;
     const cut = Array.from({ length: CELLS - first }, (_, index) => [first + index, 0] as const);
     this.#options.disk.tree.setCells(inode, cut);
-    return this.#applied({ id: Math.floor(o.sizeBytes / SIZE_UNIT), source: null });
+    return this.#applied({ id: Math.floor(o.sizeBytes / SIZE_UNIT) });
   }
 
-  #applied(op: { readonly id: number | null; readonly source: string | null }): number {
+  #applied(op: Applied): number {
     this.#options.onApplied(op);
     return 0;
   }

@@ -24,7 +24,7 @@ import type { Prng } from "../prng.ts";
 import type { SimDisk } from "../sim-disk.ts";
 import { Descriptors, SimPoller, type SimSockets } from "../sim-sockets.ts";
 import type { Kind } from "../virtual-clock.ts";
-import { SimApplier } from "./sim-applier.ts";
+import { type Applied, SimApplier } from "./sim-applier.ts";
 import { ROOT_FD, SimBlocking } from "./sim-blocking.ts";
 import { INCOMPLETE, JOINED, type ResyncHost, SourceRun, TargetRun } from "./sim-resync.ts";
 import { type Answer, type Call, SimServer } from "./sim-server.ts";
@@ -39,10 +39,7 @@ export type EngineHost = {
   readonly resyncFileMs: number;
   readonly onIssued: (op: Op) => void;
   readonly onReply: (call: Call, answer: Answer) => void;
-  readonly onApplied: (applied: {
-    readonly id: number | null;
-    readonly source: string | null;
-  }) => void;
+  readonly onApplied: (applied: Applied) => void;
   readonly onDurable: () => void;
   readonly onPhase: (phase: string) => void;
   /** The process ends: its descriptors with it. */
