@@ -18,7 +18,7 @@ const QUIET_MS = 40_000;
 /** Everything is healed; now service must come back, then the pair, then equal copies. */
 export async function bringBack(world: World, client: Client, isCoreOnly: boolean): Promise<void> {
   world.isHealing = true;
-  for (const end of [...world.undoing]) end();
+  endFaults(world);
   const core = isCoreOnly ? coreNode(world) : null;
   heal(world, core);
   world.fault(core === null ? "everything is healed" : `W and ${core.id} are healed, no more`);
@@ -36,6 +36,18 @@ export async function bringBack(world: World, client: Client, isCoreOnly: boolea
     throw new Violation("L2", `not in sync ${inSyncMs} ms after service: ${world.picture()}`);
   }
   await compareCopies(world);
+}
+
+/** Between two episodes people look after the cluster. */
+export function mend(world: World): void {
+  if (world.isHealing) return;
+  endFaults(world);
+  world.fault("everything is mended");
+  heal(world, null);
+}
+
+function endFaults(world: World): void {
+  for (const end of [...world.undoing]) end();
 }
 
 /** A node that may lead by what the record says, if there is one. */
@@ -66,15 +78,15 @@ function heal(world: World, only: SimNode | null): void {
 }
 
 /** People start what is stopped; an agent that is just starting hears it when it is there. */
-function startAll(world: World): void {
+function startAll(world: World, turns = 60): void {
   for (const node of world.both()) {
     const { module } = node.agent?.hosted ?? {};
     if (module !== undefined && !module.isStartWanted) {
       module.command({ kind: "start", dataFrom: null });
     }
   }
-  if (world.isInSync()) return;
-  world.clock.after("calendar", 1000, () => startAll(world));
+  if (world.isInSync() || turns === 0) return;
+  world.clock.after("calendar", 1000, () => startAll(world, turns - 1));
 }
 
 /** What is lost is lost: somebody names the copy that goes on. */

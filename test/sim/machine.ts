@@ -17,6 +17,8 @@ const THREADS: readonly Thread[] = [
 /** `stopped`: SIGSTOP to all, clocks run on. `paused`: the hypervisor holds it, clocks stop. */
 export type Freeze = "stopped" | "paused";
 
+const COALESCED_MS_MIN = 50;
+
 type Parked = { readonly life: Life; readonly dueMs: number; readonly run: () => void };
 
 export class Machine {
@@ -33,12 +35,15 @@ export class Machine {
   #baseWorldMs = 0;
   #baseBootMs = 0;
   #unixOffsetMs: number;
+  /** Where in each period this machine's timers fire: they are brought together, as kernels do. */
+  readonly #phaseMs: number;
   readonly #parked = new Map<Thread, Parked[]>(THREADS.map((thread) => [thread, []]));
 
-  constructor(id: string, clock: VirtualClock, unixOffsetMs: number) {
+  constructor(id: string, clock: VirtualClock, unixOffsetMs: number, phaseMs: number) {
     this.id = id;
     this.clock = clock;
     this.#unixOffsetMs = unixOffsetMs;
+    this.#phaseMs = phaseMs;
   }
 
   get bootId(): string {
@@ -120,7 +125,16 @@ export class Machine {
 
   /** Plans something of a process on one of its threads, by this machine's own clock. */
   after(life: Life, thread: Thread, kind: Kind, delayMs: number, run: () => void): () => void {
-    return this.clock.after(kind, delayMs / this.#rate, () => this.run(life, thread, run));
+    const inMs = kind === "routine" ? this.#coalesced(delayMs) : delayMs / this.#rate;
+    return this.clock.after(kind, inMs, () => this.run(life, thread, run));
+  }
+
+  #coalesced(delayMs: number): number {
+    const inMs = delayMs / this.#rate;
+    if (this.#rate !== 1 || delayMs < COALESCED_MS_MIN) return inMs;
+    const { nowMs } = this.clock;
+    const periods = Math.ceil((nowMs + inMs - this.#phaseMs) / delayMs - 1e-6);
+    return periods * delayMs + this.#phaseMs - nowMs;
   }
 
   /** Something reaches one of its threads now: it runs at once, or when that thread goes on. */

@@ -21,7 +21,7 @@ export const moduleConfig = (defaultPrimary: "alone" | "a"): MirrorConfig => ({
     failover: true,
     defaultPrim: defaultPrimary === "alone" ? { kind: "alone" } : { kind: "node", node: "a" },
     maxLoop: 3,
-    loopIntervalMs: 600_000,
+    loopIntervalMs: 11_000,
     automaticReboot: false,
   },
   vip: null,
@@ -43,6 +43,14 @@ export const moduleConfig = (defaultPrimary: "alone" | "a"): MirrorConfig => ({
     ],
   },
   checks: [],
-  failover: null,
+  // As often as the period of a world at rest allows (world.ts).
+  failover: {
+    extendsDefaults: true,
+    periodMs: 600,
+    handleTimeMs: 0,
+    rules: [],
+    text: "",
+    hasLua: false,
+  },
   macros: [],
 });

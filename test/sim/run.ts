@@ -2,7 +2,7 @@ import { allCheckers } from "./checkers/all.ts";
 import { Violation } from "./checkers/checker.ts";
 import { Client } from "./client.ts";
 import { FAULTS, type Fault } from "./faults.ts";
-import { bringBack } from "./liveness.ts";
+import { bringBack, mend } from "./liveness.ts";
 import type { Plan, PlannedFault } from "./swarm.ts";
 import type { Line } from "./trace.ts";
 import { World, type WorldOptions } from "./world.ts";
@@ -65,6 +65,9 @@ async function live(world: World, plan: Plan): Promise<void> {
   }
   for (const planned of plan.faults) {
     world.clock.after("calendar", planned.atMs, () => strike(world, planned));
+  }
+  for (const atMs of plan.mends) {
+    if (atMs < plan.lastsMs) world.clock.after("calendar", atMs, () => mend(world));
   }
   await world.runUntil(startMs + plan.lastsMs);
   await bringBack(world, client, plan.healsCoreOnly);

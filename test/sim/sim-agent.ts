@@ -129,7 +129,7 @@ export class SimAgent {
     const timers: NodeTimers = {
       after: (delayMs, fire) => {
         // The module's own tick is what comes again and again.
-        const kind = delayMs <= 100 || delayMs === 1000 ? "routine" : "work";
+        const kind = delayMs <= 100 || delayMs === 600 ? "routine" : "work";
         return { cancel: machine.after(life, "main", kind, delayMs, fire) };
       },
     };

@@ -126,10 +126,14 @@ export class SimControlPlane {
       over({ kind: "unknown", cause: "it took too long" }),
     );
     const text = JSON.stringify(request);
+    // A look at the record that finds nothing new is part of a world at rest.
+    const isRoutine = request.kind === "read" && this.#isWell;
+    if (isRoutine) node.readMs = machine.clock.nowMs;
     const reply = (outcome: VoteOutcome): void => {
-      net.carry("W", id, () => machine.after(life, "main", "work", 0, () => over(outcome)));
+      net.carry("W", id, () => machine.run(life, "main", () => over(outcome)), isRoutine);
     };
-    net.carry(id, "W", () => void this.#take(id, JSON.parse(text)).then(reply));
+    const take = () => void this.#take(id, JSON.parse(text)).then(reply);
+    net.carry(id, "W", take, isRoutine);
     if (this.#prng.chance(this.faults.echo)) {
       this.#world.see("a request delivered late");
       this.#world.clock.after("work", this.#prng.between(500, ECHO_MS_MAX), () => {
@@ -148,7 +152,8 @@ export class SimControlPlane {
   async #take(nodeId: string, request: VoteRequest): Promise<VoteOutcome> {
     const { clock } = this.#world;
     const { promise, resolve } = Promise.withResolvers<void>();
-    clock.after("work", 1 + this.faults.delayMs, resolve);
+    const isRoutine = request.kind === "read" && this.#isWell;
+    clock.after(isRoutine ? "routine" : "work", 1 + this.faults.delayMs, resolve);
     await promise;
     if (this.faults.isDown) return await new Promise(() => undefined);
     if (this.#prng.chance(this.faults.nonsense)) return { kind: "unknown", cause: "status 500" };
@@ -163,6 +168,11 @@ export class SimControlPlane {
     } catch (error) {
       return { kind: "unknown", cause: String(error) };
     }
+  }
+
+  get #isWell(): boolean {
+    const { isDown, nonsense, echo, delayMs } = this.faults;
+    return !isDown && nonsense + echo + delayMs === 0 && this.store.isWell;
   }
 
   #newArbiter(): Arbiter {

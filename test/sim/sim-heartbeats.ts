@@ -49,7 +49,7 @@ export type HeartbeatOptions = {
 const SOON_MS = 20;
 /** Half as often as the real ones, which is within what they may be late. */
 const GUARD_FEED_MS = 100;
-const PROGRESS_MS = 1000;
+const PROGRESS_MS = 600;
 const HAND_OVER_MS = 0.05;
 
 /** Seals by name only: who has no session cannot read, and nothing is taken twice. */

@@ -68,7 +68,7 @@ export class SimLink implements PeerLink {
   }
 }
 
-const LOOK_MS = 500;
+const LOOK_MS = 600;
 const LOST_MS = 5000;
 
 /** Brings two agents together whenever they can reach each other, with fresh keys each time. */

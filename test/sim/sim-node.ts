@@ -18,15 +18,17 @@ export class SimNode {
   guard: SimGuard | null = null;
   agent: SimAgent | null = null;
   resyncPhase = "";
+  /** When it last asked the witness for nothing but the record. */
+  readMs = 0;
   /** Its disk failed since somebody last looked after it. */
   hadDiskFault = false;
   #agents = 0;
 
-  constructor(world: World, id: "a" | "b", unixOffsetMs: number) {
+  constructor(world: World, id: "a" | "b", unixOffsetMs: number, phaseMs: number) {
     this.world = world;
     this.id = id;
-    this.machine = new Machine(id, world.clock, unixOffsetMs);
-    this.disk = new SimDisk(() => world.clock.nowMs);
+    this.machine = new Machine(id, world.clock, unixOffsetMs, phaseMs);
+    this.disk = new SimDisk(() => world.clock.trueMs);
     this.disk.onPersist = (was, now) => world.onPersist(this, was, now);
   }
 

@@ -154,7 +154,7 @@ function addressOf({ application, onAddress }: ServiceWorld): NodeAddress {
 }
 
 const RESOURCE = "proc.app";
-const LOOK_MS = 1000;
+const LOOK_MS = 600;
 
 /** One checker: is the application there, and does it answer? */
 function checkersOf(

@@ -18,7 +18,7 @@ const [ECONNRESET, ETIMEDOUT, ECONNREFUSED] = [104, 110, 111];
 const RETRANSMIT_MS = 200;
 const CONNECT_RETRY_MS = 1000;
 const UNSENT_BYTES_MAX = 4 * 1024 * 1024;
-const KEEPALIVE_MS = 5000;
+const KEEPALIVE_MS = 6700;
 const KEEPALIVE_LOST_MS = 11_000;
 
 /** Anything with a descriptor: it says what it is ready for. */

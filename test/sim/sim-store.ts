@@ -42,6 +42,11 @@ export class SimStore implements RecordStore {
     this.#prng = prng;
   }
 
+  get isWell(): boolean {
+    const { throttled, failing, lostReply, lateCommit, latencyMs } = this.faults;
+    return throttled + failing + lostReply + lateCommit === 0 && latencyMs === WELL.latencyMs;
+  }
+
   heal(): void {
     Object.assign(this.faults, WELL);
   }
@@ -65,7 +70,7 @@ export class SimStore implements RecordStore {
   }
 
   async read({ partition, id }: { readonly partition: string; readonly id: string }) {
-    await this.#call();
+    await this.#call(this.#clock.running === "routine" ? "routine" : "work");
     const key = keyOf(partition, id);
     const past = this.#past.get(key);
     const isStale =
@@ -123,10 +128,10 @@ export class SimStore implements RecordStore {
     return true;
   }
 
-  #call(): Promise<void> {
+  #call(kind: "routine" | "work" = "work"): Promise<void> {
     const { latencyMs, throttled, failing } = this.faults;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#clock.after("work", latencyMs, () => {
+    this.#clock.after(kind, latencyMs, () => {
       if (this.#prng.chance(throttled)) reject(new Error("throttled"));
       else if (this.#prng.chance(failing)) reject(new Error("the table failed"));
       else resolve();

@@ -19,11 +19,15 @@ export type Plan = {
   readonly healsCoreOnly: boolean;
   readonly faults: readonly PlannedFault[];
   readonly bursts: readonly Burst[];
+  /** When everything that is broken is mended, and what stopped is started. */
+  readonly mends: readonly number[];
 };
 
 /** An undisturbed beginning, so that there is something to lose. */
 const FIRST_MS = 3_000;
 const EPISODE_MS = [20_000, 90_000] as const;
+const MEND_MS = 4_000;
+const PEACE_MS = [300_000, 3_000_000] as const;
 
 /**
  * Swarm testing (Groce et al., 2012): each seed draws which kinds of faults there are at all, half
@@ -38,9 +42,12 @@ export function planOf(seed: number, hours: number): Plan {
   const gapMs = prng.pick([1500, 5000, 15_000]);
   const faults: PlannedFault[] = [];
   const bursts: Burst[] = [];
+  const mends: number[] = [];
   for (let atMs = FIRST_MS; atMs < lastsMs; ) {
     const episodeMs = Math.min(prng.between(...EPISODE_MS), lastsMs - atMs);
     const perSecond = prng.pick([1, 3, 10]);
+    // Then people look after what was broken, as they do.
+    mends.push(atMs + episodeMs + MEND_MS);
     bursts.push({ atMs, lastsMs: episodeMs, perSecond });
     for (let t = atMs + prng.between(500, 4000); t < atMs + episodeMs; ) {
       const fault = prng.pick(chosen);
@@ -50,10 +57,11 @@ export function planOf(seed: number, hours: number): Plan {
       faults.push({ id: faults.length, atMs: t, name: fault.name, lastsMs: faultMs });
       t += gapMs * prng.between(0.1, 2);
     }
-    atMs += episodeMs + prng.between(0, Math.min(400_000, lastsMs / 3));
+    // Long histories have long stretches of peace, as clusters do.
+    atMs += episodeMs + (hours < 0.5 ? prng.between(0, 60_000) : prng.between(...PEACE_MS));
   }
   return {
-    ...{ seed, lastsMs, faults, bursts },
+    ...{ seed, lastsMs, faults, bursts, mends },
     addressMovedBy: prng.pick(["nodes", "cloud"]),
     defaultPrimary: prng.pick(["alone", "alone", "a"]),
     healsCoreOnly: prng.chance(0.2),

@@ -111,6 +111,15 @@ export class VirtualClock {
     return atMs === null || kind !== "calendar" ? atMs : atMs - this.skippedMs;
   }
 
+  get calendarMs(): number | null {
+    return this.nextMs("calendar");
+  }
+
+  /** Until when the present run goes, in the world's time. */
+  get endMs(): number {
+    return this.#untilMs - this.skippedMs;
+  }
+
   /** Lets the calendar go on by this much while no machine's clock does. */
   skip(durationMs: number): void {
     this.skippedMs += durationMs;

@@ -14,7 +14,8 @@ export function effectsBetween(before: NodeState | null, after: NodeState): read
   if (now === null) return [];
   const effects: NodeEffect[] = [];
   restrain(effects, was, now, after);
-  if (!areEqual(before?.disk, after.disk)) {
+  const isNews = !areEqual(before?.disk, after.disk);
+  if (isNews && after.role.kind !== "broken") {
     effects.push({ kind: "persist", disk: after.disk });
   }
   allow(effects, was, now, after);
