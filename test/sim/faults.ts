@@ -530,7 +530,9 @@ const witnesses: readonly Fault[] = [
       const { controlPlane } = world;
       controlPlane.store.takeBackup();
       const isEmpty = prng.chance(0.4);
-      return () => controlPlane.restoreStore(isEmpty);
+      return () => {
+        if (world.mayForget("W")) controlPlane.restoreStore(isEmpty);
+      };
     },
   },
   {
@@ -606,6 +608,7 @@ const disks: readonly Fault[] = [
     lastsMs: INSTANT,
     begin: (world, prng) => {
       const node = eitherRole(world, prng);
+      if (!world.mayForget(node.id)) return null;
       node.disk.damageQuorum();
       node.agentDies("restarted with a damaged file");
       world.needsPerson = true;
@@ -618,6 +621,7 @@ const disks: readonly Fault[] = [
     lastsMs: INSTANT,
     begin: (world, prng) => {
       const node = eitherRole(world, prng);
+      if (!world.mayForget(node.id)) return null;
       offThenOn(world, node, prng.between(2000, 20_000), () => {
         node.disk.replace();
         world.onLoss(node, "all");
@@ -638,7 +642,7 @@ const disks: readonly Fault[] = [
       if (prng.chance(0.7)) node.agent?.hosted?.module.command({ kind: "switchover" });
       return () => {
         // Within the same epoch nothing on the disk tells: documented as not protected.
-        if (world.authority.epoch === epoch) return;
+        if (world.authority.epoch === epoch || !world.mayForget(node.id)) return;
         node.powerCut();
         restore();
         world.onLoss(node, "all");

@@ -13,7 +13,8 @@ const SCRIPTS_MS = 25_000;
 const IN_SYNC_MS = 30_000;
 const HOLD_OFF_MS = 15_000;
 const PERSON_MS = 90_000;
-const QUIET_MS = 40_000;
+const WRITES_MS = 30_000;
+const QUIET_MS = 30_000;
 
 /** Everything is healed; now service must come back, then the pair, then equal copies. */
 export async function bringBack(world: World, client: Client, isCoreOnly: boolean): Promise<void> {
@@ -22,7 +23,8 @@ export async function bringBack(world: World, client: Client, isCoreOnly: boolea
   const core = isCoreOnly ? coreNode(world) : null;
   heal(world, core);
   world.fault(core === null ? "everything is healed" : `W and ${core.id} are healed, no more`);
-  client.burst(60_000, 2);
+  const writtenUntilMs = world.clock.trueMs + WRITES_MS;
+  client.burst(WRITES_MS, 2);
   const serviceMs = SERVICE_MS + RESTART_MS + BOOT_WAIT_MS + SCRIPTS_MS;
   if (!(await world.runWhile(() => world.leader() === null, serviceMs))) {
     if (!world.needsPerson) {
@@ -35,6 +37,7 @@ export async function bringBack(world: World, client: Client, isCoreOnly: boolea
   if (!(await world.runWhile(() => !world.isInSync(), inSyncMs))) {
     throw new Violation("L2", `not in sync ${inSyncMs} ms after service: ${world.picture()}`);
   }
+  await world.runUntil(Math.max(writtenUntilMs, world.clock.trueMs));
   await compareCopies(world);
 }
 

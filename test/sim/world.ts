@@ -78,6 +78,8 @@ export class World implements Scene {
   troubles = 0;
   /** A copy or a quorum file is lost for good: perhaps only a person can say what goes on. */
   needsPerson = false;
+  /** Voters that lost their memory since the pair was in sync last. */
+  readonly #forgetful = new Set<string>();
   readonly #checkers: readonly Checker[];
   readonly #broker: LinkBroker;
   readonly #skips: boolean;
@@ -88,6 +90,8 @@ export class World implements Scene {
   ]);
   /** Operations whose name alone tells which one it is, until they have been applied. */
   readonly #bySource = new Map<string, Op>();
+  /** Of the newest primary that a person forced: promises of older ones are worth nothing. */
+  #forcedEpoch = 0;
   #lastWorkMs = 0;
   #shownAddress: string | null = null;
 
@@ -100,7 +104,7 @@ export class World implements Scene {
     this.sockets = new SimSockets(this.net);
     this.trace = new Trace(() => this.clock.trueMs, options.write ?? null);
     this.trace.onEvent((event) => {
-      for (const checker of this.#checkers) checker.onEvent?.(event, this);
+      this.#judge((checker) => checker.onEvent?.(event, this));
     });
     const chance = this.prng.fork("world");
     this.startMs = chance.between(20, 800);
@@ -164,6 +168,13 @@ export class World implements Scene {
     return true;
   }
 
+  /** May this voter's memory be lost now? The protocol bears one that forgets, not two. */
+  mayForget(voter: string): boolean {
+    if ([...this.#forgetful].some((one) => one !== voter)) return false;
+    this.#forgetful.add(voter);
+    return true;
+  }
+
   see(what: string): void {
     this.seen.add(what);
   }
@@ -179,7 +190,7 @@ export class World implements Scene {
   }
 
   scan(text: string): void {
-    for (const checker of this.#checkers) checker.onText?.(text);
+    this.#judge((checker) => checker.onText?.(text));
   }
 
   /** An exception that nobody expects: in production the agent would end. */
@@ -202,7 +213,7 @@ export class World implements Scene {
 
   onPersist(node: SimNode, was: NodeDisk | null, now: NodeDisk): void {
     const view = this.view(node.id);
-    for (const checker of this.#checkers) checker.onPersist?.(view, was, now, this);
+    this.#judge((checker) => checker.onPersist?.(view, was, now, this));
     if (now.primary === null) return;
     const isPairs = now.pairDecision !== null && now.pairDecision.terms.epoch === now.epoch;
     if (isPairs && now.epoch > this.authority.epoch) {
@@ -224,12 +235,13 @@ export class World implements Scene {
   }
 
   onRecord(was: WitnessRecord | null, now: WitnessRecord): void {
-    for (const checker of this.#checkers) checker.onRecord?.(was, now, this);
+    this.#judge((checker) => checker.onRecord?.(was, now, this));
     if (now.primary === null || now.isRecovering || now.epoch < this.authority.epoch) return;
     const isForced = was !== null && now.historyId !== was.historyId && now.epoch > was.epoch;
     if (isForced) {
       this.trace.add({ ev: "force", node: now.primary, epoch: now.epoch });
       this.see("forced start");
+      this.#forcedEpoch = now.epoch;
       const forced = this.both().find((node) => node.id === now.primary);
       if (forced !== undefined) this.#forgiveWhatLacks(forced, "forced");
     }
@@ -254,7 +266,7 @@ export class World implements Scene {
       if (answer.result < 0) this.note(`${node.id} ${call.kind} fails with ${-answer.result}`);
       return;
     }
-    this.oracle.acknowledged(op);
+    if (op.epoch >= this.#forcedEpoch) this.oracle.acknowledged(op);
     this.trace.add({ ev: "ack", node: node.id, epoch: op.epoch, op: op.id });
   }
 
@@ -316,23 +328,37 @@ export class World implements Scene {
 
   onPublish(node: SimNode, state: Parameters<NonNullable<Checker["onPublish"]>>[1]): void {
     const view = this.view(node.id);
-    for (const checker of this.#checkers) checker.onPublish?.(view, state, this);
+    this.#judge((checker) => checker.onPublish?.(view, state, this));
   }
 
   /** A heartbeat, its answer or a request leaves that node. */
   onMessage(node: SimNode): void {
-    for (const checker of this.#checkers) checker.onMessage?.(this.view(node.id), this);
+    this.#judge((checker) => checker.onMessage?.(this.view(node.id), this));
   }
 
   onAsk(node: SimNode, request: Parameters<NonNullable<Checker["onAsk"]>>[1]): void {
     this.onMessage(node);
     const view = this.view(node.id);
-    for (const checker of this.#checkers) checker.onAsk?.(view, request, this);
+    this.#judge((checker) => checker.onAsk?.(view, request, this));
   }
 
   onPromise(node: SimNode, epoch: number | null): void {
     const view = this.view(node.id);
-    for (const checker of this.#checkers) checker.onPromise?.(view, epoch, this);
+    this.#judge((checker) => checker.onPromise?.(view, epoch, this));
+  }
+
+  /**
+   * Asks every judge. What one finds ends the run, and is not thrown from here: the code that led
+   * here may take it for a failure of its own.
+   */
+  #judge(ask: (checker: Checker) => void): void {
+    for (const checker of this.#checkers) {
+      try {
+        ask(checker);
+      } catch (error) {
+        this.bug(error);
+      }
+    }
   }
 
   #forgiveWhatLacks(node: SimNode, why: string): void {
@@ -346,6 +372,7 @@ export class World implements Scene {
     if (isNew) this.trace.add({ ev: "grant", node: primary, epoch });
     const isSame = !isNew && authority.inSync.join() === inSync.join();
     this.authority = { epoch, primary, inSync: [...inSync] };
+    if (inSync.length === 2) this.#forgetful.clear();
     if (!isSame) this.trace.add({ ev: "insync", epoch, set: inSync });
     if (epoch >= 10) this.see("epoch >= 10");
     this.see(`in-sync set of ${inSync.length}`);

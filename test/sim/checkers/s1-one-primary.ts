@@ -7,13 +7,16 @@ const RESUMED_MS_MAX = 1500;
 /**
  * S1: an epoch has one primary, and two nodes never accept operations at the same true time. A
  * frozen node accepts nothing. One that a hypervisor held may believe its lease for a moment, in
- * which nothing is acknowledged (S5 looks at every acknowledgement).
+ * which nothing is acknowledged (S5 looks at every acknowledgement). Whoever forces a node to be
+ * primary answers for the other one being off.
  */
 export class OnePrimary implements Checker {
   readonly name = "S1";
+  #forced = 0;
   readonly #primaries = new Map<number, string>();
 
   onEvent(event: TraceEvent): void {
+    if (event.ev === "force") this.#forced = event.epoch;
     if (event.ev !== "grant" && !(event.ev === "writable" && event.on)) return;
     const known = this.#primaries.get(event.epoch);
     if (known !== undefined && known !== event.node) {
@@ -25,6 +28,7 @@ export class OnePrimary implements Checker {
   onStep(scene: Scene): void {
     const accepting = scene.nodes.filter((node) => node.accepts);
     if (accepting.length < 2) return;
+    if (accepting.some((node) => (node.servedEpoch ?? 0) < this.#forced)) return;
     if (accepting.some((node) => node.resumedForMs <= RESUMED_MS_MAX)) return;
     const who = accepting.map((node) => `${node.id} (epoch ${node.servedEpoch})`);
     throw new Violation("S1", `two accept operations at once: ${who.join(" and ")}`);

@@ -9,11 +9,16 @@ import { type Checker, type Scene, Violation } from "./checker.ts";
 export class AcknowledgedEverywhere implements Checker {
   readonly name = "S5";
 
+  #forced = 0;
+
   onEvent(event: TraceEvent, scene: Scene): void {
+    // Beside a forced primary nothing is promised: the person accepted that.
+    if (event.ev === "force") this.#forced = event.epoch;
     if (event.ev !== "ack") return;
     const op = scene.oracle.op(event.op);
     if (op === undefined) return;
     const { authority } = scene;
+    if (event.epoch < this.#forced) return;
     if (event.epoch < authority.epoch && authority.primary !== event.node) {
       const now = `${authority.primary} leads epoch ${authority.epoch}`;
       throw new Violation("S5", `${event.node} acknowledges in epoch ${event.epoch}, but ${now}`);
