@@ -131,6 +131,8 @@ export class Oracle {
 
   /** Where in a place's history that copy is; values that nobody issued are behind everything. */
   #position(tree: SimTree, place: Place, isDurable: boolean): number {
+    // A file that is not there shows nothing, not even that it was cut short.
+    if (place.kind === "cell" && !tree.hasFile(place.stamp, isDurable)) return 0;
     const value =
       place.kind === "cell"
         ? tree.cellOf(place.stamp, place.cell, isDurable)

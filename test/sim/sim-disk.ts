@@ -108,6 +108,16 @@ export class SimTree {
     return this.#durableFiles.get(stamp)?.get(cell) ?? 0;
   }
 
+  /** Does any name lead to that file? */
+  hasFile(stamp: number, isDurable = false): boolean {
+    if (isDurable) {
+      for (const one of this.#durableNames.values()) if (one === stamp) return true;
+      return false;
+    }
+    for (const inode of this.names.values()) if (inode.stamp === stamp) return true;
+    return false;
+  }
+
   stampOf(name: string, isDurable = false): number {
     if (isDurable) return this.#durableNames.get(name) ?? 0;
     return this.names.get(name)?.stamp ?? 0;

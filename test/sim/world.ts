@@ -92,6 +92,7 @@ export class World implements Scene {
   readonly #bySource = new Map<string, Op>();
   /** Of the newest primary that a person forced: promises of older ones are worth nothing. */
   #forcedEpoch = 0;
+  #historyId: string | null = null;
   #lastWorkMs = 0;
   #shownAddress: string | null = null;
 
@@ -237,7 +238,8 @@ export class World implements Scene {
   onRecord(was: WitnessRecord | null, now: WitnessRecord): void {
     this.#judge((checker) => checker.onRecord?.(was, now, this));
     if (now.primary === null || now.isRecovering || now.epoch < this.authority.epoch) return;
-    const isForced = was !== null && now.historyId !== was.historyId && now.epoch > was.epoch;
+    const isForced = this.#historyId !== null && now.historyId !== this.#historyId;
+    this.#historyId = now.historyId;
     if (isForced) {
       this.trace.add({ ev: "force", node: now.primary, epoch: now.epoch });
       this.see("forced start");
