@@ -3,7 +3,7 @@ import type { MirrorConfig } from "#model/module/config.ts";
 import type { NodeDisk } from "#model/quorum/disk.ts";
 import type { Command, NodeConfig, NodeEffect, NodeEvent } from "#model/quorum/types.ts";
 import { assertNever } from "#model/shared/assert.ts";
-import type { ModuleId } from "#model/shared/ids.ts";
+import type { BootMs, ModuleId } from "#model/shared/ids.ts";
 import { isServing, type ModuleState, type ScriptAction } from "#model/states/lifecycle.ts";
 import type { Heartbeats, HeartbeatView, PromiseTerms } from "../peer/heartbeats.ts";
 import type { LeaseCell } from "../peer/lease-cell.ts";
@@ -54,6 +54,7 @@ const TICK_MS = 100;
 /** Just after the peer was lost every wait that ends is part of the failover: looked at more often. */
 const TICK_LOST_MS = 10;
 const LOST_MS = 10_000;
+const UNLISTED_BEATS_MAX = 3;
 /** A main loop that did not turn for this long has stood still. */
 const STALL_MS = 1_000;
 
@@ -226,17 +227,31 @@ export class MirrorModule {
     const grant = this.#view?.grants[moduleId];
     this.#post({
       kind: "heartbeatViewChanged",
-      lastHeardMs: this.#view?.lastHeardBootMs ?? null,
+      lastHeardMs: this.#lastHeardMs(),
       peerGrantUntilMs: grant?.untilBootMs ?? null,
       peerGrantEpoch: grant?.epoch ?? null,
     });
     this.#post({ kind: "ticked" });
   }
 
+  /**
+   * When the peer was heard last about this module. A node that lists it no more, because its data
+   * thread stands still, is silent here, however well its other modules are. One heartbeat without
+   * it is none yet: several may be needed for all modules, and any may be lost.
+   */
+  #lastHeardMs(): BootMs | null {
+    const { moduleId, quorum } = this.#options;
+    const heardMs = this.#view?.lastHeardBootMs ?? null;
+    const listedMs = this.#view?.lastListedBootMs[moduleId] ?? null;
+    if (heardMs === null || listedMs === null) return listedMs;
+    const isSilent = heardMs - listedMs > UNLISTED_BEATS_MAX * quorum.timers.heartbeatMs;
+    return isSilent ? listedMs : heardMs;
+  }
+
   /** The beginning of every failover that people look at later: when the peer was heard last. */
   #tellPeer(nowBootMs: number, nowUnixMs: number): void {
     const { peer, timers } = this.#options.quorum;
-    const heardMs = this.#view?.lastHeardBootMs ?? null;
+    const heardMs = this.#lastHeardMs();
     const silentMs = heardMs === null ? Number.POSITIVE_INFINITY : nowBootMs - heardMs;
     const hearsPeer = silentMs < timers.detectAfterMs;
     if (hearsPeer === this.#hearsPeer) return;
@@ -407,7 +422,14 @@ export class MirrorModule {
   }
 
   async #ask(request: Extract<NodeEffect, { kind: "askWitness" }>["request"]): Promise<void> {
-    const { witness, clock, quorum } = this.#options;
+    const { witness, clock, quorum, moduleId } = this.#options;
+    // This module's heartbeats have stopped, so that the other node takes over. A grant of the
+    // witness would keep the role here, where nobody is answered.
+    if (this.#view?.hungModules.includes(moduleId) === true) {
+      const cause = "the data thread of this node stands still";
+      this.#post({ kind: "voteFailed", requestId: request.id, cause });
+      return;
+    }
     this.#sendings.note(request.id, clock.bootMs());
     if (request.kind === "promote") {
       this.#say("promotionAsked", "S", `asks the witness to lead epoch ${request.toEpoch}`);

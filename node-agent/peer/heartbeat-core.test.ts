@@ -241,6 +241,9 @@ describe("silence of a node that cannot act", () => {
     expect(world.one.cell.leaseUntilBootMs()).toBeNull();
     expect(other.leaseUntilBootMs()).not.toBeNull();
     expect(world.two.view().hungModules).toEqual(["shop"]);
+    // The other node sees which of the two is silent.
+    const listed = world.one.view().lastListedBootMs;
+    expect((listed["mail"] ?? 0) - (listed["shop"] ?? 0)).toBeGreaterThan(10_000);
     world.two.cell.countDataProgress();
     world.one.core.beat();
     world.deliver();

@@ -65,6 +65,7 @@ type Member = {
   readonly watch: HangWatch;
   /** undefined: the main thread has not said yet what runs here. */
   targets: FenceTargets | null | undefined;
+  listedAtBootMs: BootMs | null;
   /** The number of the peer's heartbeat whose state was posted last: later ones only. */
   peerStateNumber: number;
 };
@@ -190,6 +191,7 @@ export class HeartbeatCore {
       state: undefined,
       watch: new HangWatch(this.#options.hangAfterMs, this.#ports.bootMs()),
       targets: undefined,
+      listedAtBootMs: null,
       peerStateNumber: 0,
     });
     return false;
@@ -249,16 +251,23 @@ export class HeartbeatCore {
     this.#postStates(beat, nowBootMs);
   }
 
-  #postStates(beat: Beat, receivedAtBootMs: BootMs): void {
+  #postStates(beat: Beat, nowBootMs: BootMs): void {
     const { number, instanceId: peerInstanceId, bootId: peerBootId } = beat;
     for (const { moduleId, state } of beat.modules) {
       const member = this.#members.get(moduleId);
+      if (member !== undefined) member.listedAtBootMs = nowBootMs;
       if (member === undefined || state === undefined) continue;
       // Reordered by the network: an older state must not undo a newer one.
       if (number <= member.peerStateNumber) continue;
       member.peerStateNumber = number;
       const peer = { peerInstanceId, peerBootId };
-      this.#ports.post({ kind: "peerState", moduleId, state, ...peer, receivedAtBootMs });
+      this.#ports.post({
+        kind: "peerState",
+        moduleId,
+        state,
+        ...peer,
+        receivedAtBootMs: nowBootMs,
+      });
     }
   }
 
@@ -321,12 +330,16 @@ export class HeartbeatCore {
   #postView(): void {
     const atBootMs = this.#ports.bootMs();
     const held = Object.entries(this.#grants.held).filter(([, grant]) => grant.untilBootMs > 0);
+    const listed = [...this.#members].flatMap(([moduleId, { listedAtBootMs }]) =>
+      listedAtBootMs === null ? [] : [[moduleId, listedAtBootMs] as const],
+    );
     const hung = [...this.#members].filter(([, member]) => this.#isModuleHung(member, atBootMs));
     this.#ports.post({
       kind: "view",
       view: {
         atBootMs,
         lastHeardBootMs: this.#lastHeardBootMs,
+        lastListedBootMs: Object.fromEntries(listed),
         lastAnsweredBootMs: this.#lastAnsweredBootMs,
         peerInstanceId: this.#peer?.instanceId ?? null,
         peerBootId: this.#peer?.bootId ?? null,

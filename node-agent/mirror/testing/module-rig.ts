@@ -75,6 +75,7 @@ export class ModuleRig {
       ...{ peerInstanceId: null, peerBootId: null, grants: {}, networks: [] },
       dropped: { malformed: 0, unknownSession: 0, unauthentic: 0, replayed: 0 },
       ...{ hungModules: [], hasHungMainThread: false },
+      lastListedBootMs: lastHeardBootMs === null ? {} : { shop: lastHeardBootMs },
     });
   }
 
