@@ -93,8 +93,13 @@ export class SimAgent {
   async leave(): Promise<void> {
     if (this.isLeaving) return;
     this.isLeaving = true;
-    await this.hosted?.leave("agentEnds");
-    this.node.agentDies("left in order");
+    try {
+      await this.hosted?.leave("agentEnds");
+    } catch (error) {
+      // As agent.ts has it: one that cannot leave in order ends all the same.
+      this.node.world.note(`${this.node.id} cannot leave in order: ${String(error)}`);
+    }
+    if (this.life.isAlive) this.node.agentDies("left in order");
   }
 
   #open(): void {
