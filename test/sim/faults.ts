@@ -38,6 +38,14 @@ function bootLater(world: World, node: SimNode, delayMs: number): void {
   world.clock.after("calendar", delayMs, () => node.boot());
 }
 
+/** A later part of a fault: it does not come any more once people have mended everything. */
+function later(world: World, delayMs: number, run: () => void): void {
+  const { era } = world;
+  world.clock.after("calendar", delayMs, () => {
+    if (world.era === era) run();
+  });
+}
+
 function offThenOn(world: World, node: SimNode, offMs: number, between?: () => void): void {
   node.powerCut();
   between?.();
@@ -78,9 +86,7 @@ const processes: readonly Fault[] = [
       const node = anyNode(world, prng);
       node.agentDies("killed");
       for (let n = 1; n <= prng.int(1, 4); n += 1) {
-        world.clock.after("calendar", n * prng.between(200, 1500), () =>
-          node.agentDies("killed in its start"),
-        );
+        later(world, n * prng.between(200, 1500), () => node.agentDies("killed in its start"));
       }
       return null;
     },
@@ -224,7 +230,7 @@ const machines: readonly Fault[] = [
     begin: (world, prng) => {
       const node = secondaryOr(world, prng);
       node.powerCut();
-      world.clock.after("calendar", 8000, () => {
+      later(world, 8000, () => {
         world.see(`boot with {${world.authority.inSync}}`);
         node.peer.powerCut();
         bootLater(world, node, 1000);
@@ -373,7 +379,7 @@ const networks: readonly Fault[] = [
       const look = (): void => {
         if (isOver) return;
         if (source.resyncPhase !== phase) {
-          world.clock.after("calendar", 5, look);
+          later(world, 5, look);
           return;
         }
         world.see(`resync cut in ${phase}`);
@@ -420,7 +426,7 @@ function flap(
       undo();
       undo = null;
     }
-    world.clock.after("calendar", periodMs, turn);
+    later(world, periodMs, turn);
   };
   turn();
   return () => {
@@ -453,8 +459,14 @@ const witnesses: readonly Fault[] = [
         else node.agent?.hosted?.module.command({ kind: "stop" });
       };
       strike(first);
-      world.clock.after("calendar", prng.between(500, 8000), () => strike(second));
-      return () => undo();
+      let isOver = false;
+      later(world, prng.between(500, 8000), () => {
+        if (!isOver) strike(second);
+      });
+      return () => {
+        isOver = true;
+        undo();
+      };
     },
   },
   {
@@ -464,7 +476,7 @@ const witnesses: readonly Fault[] = [
     begin: (world, prng) => {
       const undo = cutWitness(world);
       const node = leaderOr(world, prng);
-      world.clock.after("calendar", 4000, () => offThenOn(world, node, prng.between(2000, 15_000)));
+      later(world, 4000, () => offThenOn(world, node, prng.between(2000, 15_000)));
       return undo;
     },
   },
@@ -689,7 +701,7 @@ const clocks: readonly Fault[] = [
         if (isOver) return;
         machine.stepWallClock(sign * 3_600_000);
         sign = -sign;
-        world.clock.after("calendar", 1000, step);
+        later(world, 1000, step);
       };
       step();
       return () => {
@@ -729,7 +741,7 @@ const addresses: readonly Fault[] = [
     lastsMs: INSTANT,
     begin: (world, prng) => {
       for (let n = 0; n < 5; n += 1) {
-        world.clock.after("calendar", n * prng.between(3000, 12_000), () =>
+        later(world, n * prng.between(3000, 12_000), () =>
           world.leader()?.agent?.hosted?.module.command(SWITCHOVER),
         );
       }
@@ -785,7 +797,7 @@ const operators: readonly Fault[] = [
       const node = secondaryOr(world, prng);
       const undo = cutLinks(world, [["a", "b"]]);
       if (prng.chance(0.6)) node.peer.powerCut();
-      world.clock.after("calendar", prng.between(2000, 10_000), () => {
+      later(world, prng.between(2000, 10_000), () => {
         const { hosted } = node.agent ?? {};
         if (hosted === undefined || hosted === null) return;
         hosted.module.command({

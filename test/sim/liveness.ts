@@ -50,6 +50,7 @@ export function mend(world: World): void {
 }
 
 function endFaults(world: World): void {
+  world.era += 1;
   for (const end of [...world.undoing]) end();
 }
 

@@ -72,6 +72,8 @@ export class World implements Scene {
   faultsBegun = 0;
   /** No new faults: everything is to come back now. */
   isHealing = false;
+  /** Rises whenever everything is mended. */
+  era = 0;
   /** Ends of faults that are at work. */
   readonly undoing = new Set<() => void>();
   /** How many faults are at work: nothing is skipped then. */

@@ -20,7 +20,8 @@ export class VotesHold implements Checker {
 
   onAsk(node: NodeView, request: VoteRequest): void {
     if (request.kind !== "promote") return;
-    const asked = node.quorum?.asked ?? 0;
+    // What was kept of an older question, when a newer epoch is known, is that epoch.
+    const asked = Math.max(node.quorum?.asked ?? 0, node.quorum?.epoch ?? 0);
     if (asked < request.toEpoch) {
       throw new Violation(
         "S10",

@@ -217,6 +217,10 @@ export class SimEngine implements ReplicationEngine {
 
   #end(): void {
     this.#isClosed = true;
+    // Its loop has come to its end, if it still turned at all.
+    if (this.#core !== null && !this.host.machine.isStill("data")) {
+      this.#cell?.watchDataThread(false);
+    }
     this.#core = null;
     this.#descriptors.closeAll();
     this.host.onClosed(this);
