@@ -100,12 +100,14 @@ export class Oracle {
   }
 
   /** The first promise of that epoch or an earlier one that this copy cannot keep. */
-  missing(tree: SimTree, epoch: number): Op | null {
+  missing(tree: SimTree, epoch: number): { readonly op: Op; readonly where: string } | null {
     for (const history of this.#histories.values()) {
       if (history.acked.length === 0 || this.#isGone(history.place)) continue;
       const at = this.#position(tree, history.place, false);
       for (const { position, op } of history.acked) {
-        if (position > at && op.epoch <= epoch) return op;
+        if (position <= at || op.epoch > epoch) continue;
+        const values = history.values.slice(-4).join(", ");
+        return { op, where: `${keyOf(history.place)} (…, ${values}) is at ${at} of ${position}` };
       }
     }
     return null;

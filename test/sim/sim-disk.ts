@@ -168,6 +168,11 @@ export class SimTree {
     this.#pendingCells = [];
     this.#inodes = new Map();
     this.names = new Map();
+    // Data of a file whose name was lost is lost too.
+    const named = new Set(this.#durableNames.values());
+    for (const stamp of [...this.#durableFiles.keys()]) {
+      if (!named.has(stamp)) this.#durableFiles.delete(stamp);
+    }
     for (const [name, stamp] of this.#durableNames) {
       const inode = { stamp, cells: new Map(this.#durableFiles.get(stamp) ?? []) };
       this.names.set(name, inode);
@@ -189,12 +194,22 @@ export class SimTree {
 
   #keepNames(isKept: (one: PendingName) => boolean): void {
     const left: PendingName[] = [];
+    const unnamed = new Set<number>();
     for (const one of this.#pendingNames) {
-      if (!isKept(one)) left.push(one);
-      else if (one.stamp === 0) this.#durableNames.delete(one.name);
+      if (!isKept(one)) {
+        left.push(one);
+        continue;
+      }
+      const was = this.#durableNames.get(one.name);
+      if (was !== undefined) unnamed.add(was);
+      if (one.stamp === 0) this.#durableNames.delete(one.name);
       else this.#durableNames.set(one.name, one.stamp);
     }
     this.#pendingNames = left;
+    // A file that no name leads to any more is gone, and must not come back with a new one.
+    for (const stamp of unnamed) {
+      if (!this.hasFile(stamp, true) && !this.hasFile(stamp)) this.#durableFiles.delete(stamp);
+    }
   }
 
   #keepCells(isKept: (one: PendingCell) => boolean): void {

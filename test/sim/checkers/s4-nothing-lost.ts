@@ -12,7 +12,8 @@ export class NothingLost implements Checker {
     if (event.ev !== "writable" || !event.on) return;
     const missing = scene.oracle.missing(scene.view(event.node).tree, event.epoch);
     if (missing === null) return;
-    const what = `${missing.what} (operation ${missing.id} of epoch ${missing.epoch})`;
+    const { op, where } = missing;
+    const what = `${op.what} (operation ${op.id} of epoch ${op.epoch}): ${where}`;
     throw new Violation("S4", `${event.node} leads epoch ${event.epoch} and lacks ${what}`);
   }
 }
