@@ -11,7 +11,7 @@ import type { Prng } from "./prng.ts";
  * caches are written back in any order; of the names the newest, as a journal loses its end.
  */
 
-/** Cells by index; an absent one was never written or was cut off. */
+/** Cells by index; a negative value is the truncation that cut it off. */
 export type Inode = { readonly stamp: number; readonly cells: Map<number, number> };
 
 type Names = Map<string, Inode>;
@@ -28,7 +28,7 @@ type PendingCell = {
   readonly atMs: number;
   readonly stamp: number;
   readonly cell: number;
-  /** 0: cut off. */
+  /** 0: as before anything was written. */
   readonly value: number;
 };
 

@@ -107,9 +107,10 @@ export class SimApplier implements OperationApplier {
     const inode = this.#inodes.get(o.id);
     if (inode === undefined) return -ERRNO.ESRCH;
     const first = (o.sizeBytes % SIZE_UNIT) / CELL_BYTES;
-    const cut = Array.from({ length: CELLS - first }, (_, index) => [first + index, 0] as const);
+    const id = Math.floor(o.sizeBytes / SIZE_UNIT);
+    const cut = Array.from({ length: CELLS - first }, (_, index) => [first + index, -id] as const);
     this.#options.disk.tree.setCells(inode, cut);
-    return this.#applied({ id: Math.floor(o.sizeBytes / SIZE_UNIT) });
+    return this.#applied({ id });
   }
 
   #applied(op: Applied): number {

@@ -129,7 +129,7 @@ export class SimServer implements FuseService {
     const { tree, faults } = this.#options.disk;
     if (call.kind === "read") {
       const inode = tree.names.get(call.name);
-      const result = inode === undefined ? -ERRNO.ENOENT : (inode.cells.get(call.cell) ?? 0);
+      const result = inode === undefined ? -ERRNO.ENOENT : Math.max(0, inode.cells.get(call.cell) ?? 0);
       this.#complete(request, { result, op: null });
       return;
     }
@@ -221,13 +221,13 @@ export class SimServer implements FuseService {
     const cut = Array.from({ length: CELLS - call.cells }, (_, index) => call.cells + index);
     tree.setCells(
       inode,
-      cut.map((cell) => [cell, 0] as const),
+      cut.map((cell) => [cell, -id] as const),
     );
     this.mutations?.changedFile(0, Buffer.from(call.name), call.cells * CELL_BYTES);
     const op = this.#issue(
       id,
       `truncate ${call.name} ${call.cells}`,
-      cut.map((cell) => ({ place: { kind: "cell", stamp: inode.stamp, cell }, value: 0 })),
+      cut.map((cell) => ({ place: { kind: "cell", stamp: inode.stamp, cell }, value: -id })),
     );
     const sizeBytes = id * SIZE_UNIT + call.cells * CELL_BYTES;
     return { op, operation: { kind: "truncate", id: fileId, sizeBytes } satisfies Operation };
