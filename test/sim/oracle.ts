@@ -25,7 +25,7 @@ export type Op = {
   readonly positions: readonly number[];
 };
 
-type Acked = { readonly position: number; readonly op: Op; readonly isDurable: boolean };
+type Acked = { readonly position: number; readonly op: Op; isDurable: boolean };
 
 /** One place: all values it was given in order, and which of them somebody was promised. */
 type History = {
@@ -123,7 +123,12 @@ export class Oracle {
       if (history.acked.length === 0) continue;
       const best = Math.max(-1, ...trees.map((t) => this.#position(t, history.place, false)));
       history.acked = history.acked.filter((one) => {
-        if (one.position <= best || (one.isDurable && isExcused === "cached")) return true;
+        if (one.position <= best || (one.isDurable && isExcused === "cached")) {
+          // The disk that it was promised on is given up; these may have it in their caches only.
+          const onDisk = trees.some((t) => this.#position(t, history.place, true) >= one.position);
+          if (isExcused === "all" && !onDisk) one.isDurable = false;
+          return true;
+        }
         count += 1;
         return false;
       });
