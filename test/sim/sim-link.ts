@@ -5,6 +5,8 @@ import type { Life, Machine } from "./machine.ts";
 import type { Prng } from "./prng.ts";
 import type { SimNet } from "./sim-net.ts";
 
+const RETRANSMIT_MS = 200;
+
 /** One agent's end of the mutual-TLS link. */
 export class SimLink implements PeerLink {
   readonly machine: Machine;
@@ -30,17 +32,27 @@ export class SimLink implements PeerLink {
   }
 
   send(topic: string, body: unknown): boolean {
-    const { other, machine } = this;
+    const { other } = this;
     if (other === null) return false;
-    const text = JSON.stringify({ topic, body });
-    // What TCP would send again comes when the link is made anew: everything is told again then.
-    this.#net.carry(machine.id, other.machine.id, (isRepeat) => {
+    this.#carry(other, JSON.stringify({ topic, body }));
+    return true;
+  }
+
+  /** Over TCP: sent again until it has arrived, or the session is over. */
+  #carry(other: SimLink, text: string): void {
+    const { machine } = this;
+    const again = (): void => {
+      machine.clock.after("work", RETRANSMIT_MS, () => {
+        if (this.other === other) this.#carry(other, text);
+      });
+    };
+    const arrive = (isRepeat: boolean): void => {
       if (isRepeat || this.other !== other) return;
-      other.machine.after(other.life, "main", "work", 0, () => {
+      other.machine.run(other.life, "main", () => {
         for (const listener of other.#onMessage) listener(JSON.parse(text));
       });
-    });
-    return true;
+    };
+    if (!this.#net.carry(machine.id, other.machine.id, arrive, false, again)) again();
   }
 
   onMessage(listener: (message: LinkMessage) => void): void {

@@ -186,6 +186,7 @@ test("S6: an address that stays where nobody is served", () => {
   const { made, a } = scene();
   const checker = new AddressFollows();
   a.hasAddress = true;
+  made.authority = { epoch: 2, primary: "b", inSync: ["b"] };
   made.nowMs = 19_000;
   expect(verdict(checker, () => checker.onStep(made))).toBe(null);
   made.nowMs = 21_000;

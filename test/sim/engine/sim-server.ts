@@ -129,7 +129,8 @@ export class SimServer implements FuseService {
     const { tree, faults } = this.#options.disk;
     if (call.kind === "read") {
       const inode = tree.names.get(call.name);
-      const result = inode === undefined ? -ERRNO.ENOENT : Math.max(0, inode.cells.get(call.cell) ?? 0);
+      const result =
+        inode === undefined ? -ERRNO.ENOENT : Math.max(0, inode.cells.get(call.cell) ?? 0);
       this.#complete(request, { result, op: null });
       return;
     }
