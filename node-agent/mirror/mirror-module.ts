@@ -3,6 +3,7 @@ import type { MirrorConfig } from "#model/module/config.ts";
 import type { NodeDisk } from "#model/quorum/disk.ts";
 import type { Command, NodeConfig, NodeEffect, NodeEvent } from "#model/quorum/types.ts";
 import { assertNever } from "#model/shared/assert.ts";
+import { areEqual } from "#model/shared/equal.ts";
 import type { BootMs, ModuleId } from "#model/shared/ids.ts";
 import { isServing, type ModuleState, type ScriptAction } from "#model/states/lifecycle.ts";
 import type { Heartbeats, HeartbeatView, PromiseTerms } from "../peer/heartbeats.ts";
@@ -70,6 +71,8 @@ export class MirrorModule {
   readonly #sendings = new FirstSendings();
   #witnessSentAt = 0;
   #view: HeartbeatView | null = null;
+  /** What the protocol was told of the heartbeats last. */
+  #seen: Omit<Extract<NodeEvent, { kind: "heartbeatViewChanged" }>, "kind"> | null = null;
   #timer: Timer | null = null;
   #lastTick: { readonly bootMs: number; readonly unixMs: number } | null = null;
   #why = "begins";
@@ -225,12 +228,13 @@ export class MirrorModule {
     }
     this.#tellPeer(now.bootMs, now.unixMs);
     const grant = this.#view?.grants[moduleId];
-    this.#post({
-      kind: "heartbeatViewChanged",
+    const seen = {
       lastHeardMs: this.#lastHeardMs(),
       peerGrantUntilMs: grant?.untilBootMs ?? null,
       peerGrantEpoch: grant?.epoch ?? null,
-    });
+    };
+    if (!areEqual(seen, this.#seen)) this.#post({ kind: "heartbeatViewChanged", ...seen });
+    this.#seen = seen;
     this.#post({ kind: "ticked" });
   }
 

@@ -31,8 +31,11 @@ export type BatchResult = {
   readonly missing: readonly string[];
   /** Those with at least 60 operations and a fault in each. */
   readonly clusterHours: number;
+  /** Of a core. */
   readonly hoursPerMinute: number;
   readonly eventsPerSecond: number;
+  readonly seconds: number;
+  readonly cpuSeconds: number;
   readonly operations: number;
   readonly faults: number;
 };
@@ -47,6 +50,7 @@ export async function runBatch(options: BatchOptions): Promise<BatchResult> {
   const seen = new Set<string>();
   let [simulatedMs, steps, operations, faults, lived] = [0, 0, 0, 0, 0];
   const startedMs = performance.now();
+  const startedCpu = process.cpuUsage();
   for (let seed = first; seed < first + seeds; seed += 1) {
     const outcome = await runPlan(planFor(seed, options), runOptions(options));
     lived += 1;
@@ -63,16 +67,20 @@ export async function runBatch(options: BatchOptions): Promise<BatchResult> {
     if (options.stopsAtFirst) break;
   }
   const seconds = (performance.now() - startedMs) / 1000;
+  const cpu = process.cpuUsage(startedCpu);
+  // By the time that this process had a core to itself: others may run beside it.
+  const cpuSeconds = (cpu.user + cpu.system) / 1e6;
   const clusterHours = simulatedMs / 3_600_000;
   const result: BatchResult = {
     ...{ seeds: lived, violations, seen: [...seen].sort(), missing: missingOf(seen), clusterHours },
-    ...{ hoursPerMinute: (clusterHours * 60) / seconds, eventsPerSecond: steps / seconds },
-    ...{ operations, faults },
+    ...{ hoursPerMinute: (clusterHours * 60) / cpuSeconds },
+    ...{ operations, faults, seconds, cpuSeconds, eventsPerSecond: steps / cpuSeconds },
   };
   say(
-    `${lived} seeds, ${clusterHours.toFixed(1)} cluster-hours in ${seconds.toFixed(1)} s: ` +
-      `${result.hoursPerMinute.toFixed(0)} hours a minute, ` +
-      `${Math.round(result.eventsPerSecond)} events/s, ${operations} operations, ${faults} faults`,
+    `${lived} seeds, ${clusterHours.toFixed(1)} cluster-hours in ${seconds.toFixed(1)} s ` +
+      `(${cpuSeconds.toFixed(1)} s of a core): ${result.hoursPerMinute.toFixed(0)} hours and ` +
+      `${Math.round((result.eventsPerSecond * 60) / 1000)},000 events a minute of a core; ` +
+      `${operations} operations, ${faults} faults`,
   );
   if (result.missing.length > 0) say(`never seen: ${result.missing.join("; ")}`);
   say(violations.length === 0 ? "no violation" : `${violations.length} violations`);

@@ -7,6 +7,7 @@ import {
 } from "#model/heartbeat/replay-window.ts";
 import type { PeerState } from "#model/quorum/peer-state.ts";
 import type { Epoch, ModuleId } from "#model/shared/ids.ts";
+import { areEqual } from "#model/shared/equal.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 import type { FenceTargets, GuardReport } from "../../node-agent/guard/fence-order.ts";
 import { type CorePorts, HeartbeatCore } from "../../node-agent/peer/heartbeat-core.ts";
@@ -94,6 +95,8 @@ export class SimHeartbeats implements Heartbeats {
   #lastBeatMs = Number.NEGATIVE_INFINITY;
   #isBeatPlanned = false;
   #isClosed = false;
+  #said: unknown = null;
+  #parsed: PeerState | null = null;
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
@@ -252,7 +255,12 @@ export class SimHeartbeats implements Heartbeats {
       this.#pending.delete(event.requestId);
     } else if (event.kind === "peerState") {
       const { kind: _, ...message } = event;
-      const state = parsePeerState(message.state);
+      // Nearly always the same as before: judging it again would only take time.
+      if (!areEqual(message.state, this.#said)) {
+        this.#said = message.state;
+        this.#parsed = parsePeerState(message.state);
+      }
+      const state = this.#parsed;
       if (state === null) return;
       for (const listener of this.#onPeerState) listener({ ...message, state });
     } else if (event.kind === "view") {

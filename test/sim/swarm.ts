@@ -27,7 +27,7 @@ export type Plan = {
 const FIRST_MS = 3_000;
 const EPISODE_MS = [20_000, 90_000] as const;
 const MEND_MS = 4_000;
-const PEACE_MS = [300_000, 3_000_000] as const;
+const PEACE_MS = [600_000, 6_000_000] as const;
 
 /**
  * Swarm testing (Groce et al., 2012): each seed draws which kinds of faults there are at all, half

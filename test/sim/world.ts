@@ -41,6 +41,9 @@ const SETTLED_MS = 12_000;
  */
 const PERIOD_MS = 40_200;
 
+/** How late an end by the clock alone may be noticed. */
+const LOOK_MS = 25;
+
 type Authority = { epoch: number; primary: string | null; inSync: readonly string[] };
 
 /**
@@ -96,6 +99,7 @@ export class World implements Scene {
   #forcedEpoch = 0;
   #historyId: string | null = null;
   #lastWorkMs = 0;
+  #lookedMs = 0;
   #shownAddress: string | null = null;
 
   constructor(options: WorldOptions) {
@@ -426,10 +430,18 @@ export class World implements Scene {
   }
 
   #afterStep(): void {
+    // A lease ends by itself; but a node only begins to accept in a step that is no routine.
+    const { clock } = this;
+    const isRoutine = clock.running === "routine";
+    if (isRoutine && clock.nowMs - this.#lookedMs < LOOK_MS) {
+      if (this.#skips) this.#skipQuiet();
+      return;
+    }
+    this.#lookedMs = clock.nowMs;
     this.#lookAtWritable(this.a);
     this.#lookAtWritable(this.b);
     for (const checker of this.#checkers) checker.onStep?.(this);
-    if (this.clock.running !== "routine") this.#lastWorkMs = this.clock.nowMs;
+    if (!isRoutine) this.#lastWorkMs = clock.nowMs;
     else if (this.#skips) this.#skipQuiet();
   }
 
