@@ -6,8 +6,8 @@ import {
   type ReplayWindow,
 } from "#model/heartbeat/replay-window.ts";
 import type { PeerState } from "#model/quorum/peer-state.ts";
-import type { Epoch, ModuleId } from "#model/shared/ids.ts";
 import { areEqual } from "#model/shared/equal.ts";
+import type { Epoch, ModuleId } from "#model/shared/ids.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 import type { FenceTargets, GuardReport } from "../../node-agent/guard/fence-order.ts";
 import { type CorePorts, HeartbeatCore } from "../../node-agent/peer/heartbeat-core.ts";
