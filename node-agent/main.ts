@@ -10,6 +10,7 @@ import { join } from "node:path";
 import type { NodeConfiguration } from "#model/contract/configuration.ts";
 import { TIMER_PROFILES } from "#model/quorum/timers.ts";
 import { bootMs } from "./adapters/linux/clock.ts";
+import { systemTimers } from "./adapters/timers.ts";
 import { Agent, type AgentParts } from "./agent.ts";
 import { ConfigurationStore } from "./configuration/configuration-store.ts";
 import { ModuleStore } from "./configuration/module-store.ts";
@@ -19,6 +20,7 @@ import { signingKey, signText } from "./identity/node-signature.ts";
 import { keepCertificateFresh } from "./identity/renewal.ts";
 import { openLocalApi } from "./local-api.ts";
 import type { NodeClock } from "./mirror/clock.ts";
+import { thisMachine } from "./mirror/machine.ts";
 import type { MirrorPortsBase } from "./mirror/open-mirror.ts";
 import type { Witness } from "./mirror/witness.ts";
 import { writeCommandDirectory } from "./modules/command-directory.ts";
@@ -149,7 +151,7 @@ function mirrorPorts(
   };
   return {
     ...{ nodeId: identity.nodeId, cluster, clock, witness, bootId: BOOT_ID },
-    heartbeats: peering.heartbeats,
+    ...{ heartbeats: peering.heartbeats, timers: systemTimers, machine: thisMachine },
     stateDirectory: settings.stateDirectory,
     productDirectory: join(import.meta.dirname, ".."),
     commandsDirectory: join(settings.stateDirectory, COMMANDS),

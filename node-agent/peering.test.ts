@@ -13,7 +13,7 @@ const VIEW: HeartbeatView = {
     { name: "b", ...NEVER },
   ],
   dropped: { malformed: 0, unknownSession: 0, unauthentic: 0, replayed: 0 },
-  ...{ hungModules: [], hasHungMainThread: false },
+  ...{ hungModules: [], hasHungMainThread: false, lastListedBootMs: {} },
 };
 const KEYS: SessionKeys = {
   sessionId: Buffer.alloc(16, 1),

@@ -8,6 +8,7 @@ import { releaseText } from "#model/quorum/pair.ts";
 import type { VoteAnswer, VoteRequest } from "#model/quorum/votes.ts";
 import { EventBook } from "../clusters/event-book.ts";
 import { Signals } from "../clusters/signals.ts";
+import { isSignedBy } from "../identity/node-signature.ts";
 import { systemTimers } from "../local/adapters.ts";
 import type { EventLog, RecordStore } from "../ports.ts";
 import { memoryEventLog, memoryRecordStore } from "../stores/memory/memory-store.ts";
@@ -42,6 +43,7 @@ function open(kind: string) {
   const events = new EventBook(log, new Signals(systemTimers), clock);
   const reconciled: string[] = [];
   const arbiter = openArbiter({
+    isSignedBy,
     records,
     clock,
     events,

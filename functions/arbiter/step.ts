@@ -3,7 +3,6 @@
  * function of model/quorum), store, then act, in that order. No effect runs for a record that was
  * not stored, and an answer that promises something leaves only when its record is durable.
  */
-import { createPublicKey, verify } from "node:crypto";
 import { type ApiFailure, failure } from "#model/contract/errors.ts";
 import { type WitnessRow, WitnessRowSchema } from "#model/contract/votes.ts";
 import { pairTermsText, releaseText } from "#model/quorum/pair.ts";
@@ -52,6 +51,8 @@ export interface ArbiterParts {
   readonly decide: DecideVote;
   /** A node's public key (SubjectPublicKeyInfo, DER in base64), to check what nodes signed. */
   readonly findKey: (clusterId: string, nodeId: string) => Promise<string | null>;
+  /** Does the signature over `text` belong to that public key? */
+  readonly isSignedBy: (publicKey: string, text: string, signature: string) => boolean;
   /** Asks for the module's address to be looked at. Must not wait for the move. */
   readonly reconcile: (clusterId: string, moduleId: string) => void;
 }
@@ -222,19 +223,9 @@ async function findForgery(
   for (const one of signed) {
     if (!nodes.includes(one.nodeId)) return `${one.nodeId} has no part in this module`;
     const key = await parts.findKey(clusterId, one.nodeId);
-    if (key === null || !isSignedBy(key, one.text, one.signature)) {
+    if (key === null || !parts.isSignedBy(key, one.text, one.signature)) {
       return `the signature of ${one.nodeId} does not match`;
     }
   }
   return null;
-}
-
-function isSignedBy(publicKey: string, text: string, signature: string): boolean {
-  const key = createPublicKey({
-    key: Buffer.from(publicKey, "base64"),
-    format: "der",
-    type: "spki",
-  });
-  const bytes = Buffer.from(signature, "base64url");
-  return verify("sha256", Buffer.from(text), { key, dsaEncoding: "ieee-p1363" }, bytes);
 }

@@ -29,6 +29,7 @@ import { EVERYWHERE } from "../clusters/records.ts";
 import { tellSilences } from "../clusters/reports.ts";
 import { FailoverBook } from "../failovers/failover-book.ts";
 import { openCa } from "../identity/certificate-authority.ts";
+import { isSignedBy } from "../identity/node-signature.ts";
 import { People } from "../identity/people.ts";
 import { SignatureJudge } from "../identity/request-signature.ts";
 import { Reconciler } from "../reconciler/reconciler.ts";
@@ -138,6 +139,7 @@ function wire(
   // The two know each other: a vote asks for a look, a look reads the vote's record.
   const reconcile = (clusterId: string, moduleId: string) => reconciler.ask(clusterId, moduleId);
   const arbiter = openArbiter({
+    isSignedBy,
     records,
     clock,
     events,

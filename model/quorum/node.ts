@@ -45,12 +45,25 @@ export function decideNode(
     return conclude(null, booted, nowBootMs);
   }
   assert("disk" in was, `${event.kind} came before started`);
-  const told = observe(expire(patch(was, { reports: [] }), nowBootMs), event, nowBootMs);
+  const heard = expire(patch(was, { reports: [] }), nowBootMs);
+  const isDeaf = was.role.kind === "broken" && !ENDS_SOMETHING.has(event.kind);
+  const told = isDeaf ? heard : observe(heard, event, nowBootMs);
   return conclude(was, told, nowBootMs);
 }
 
+/** What a node that cannot keep its state still takes note of: the ends of what it began. */
+const ENDS_SOMETHING: ReadonlySet<NodeEvent["kind"]> = new Set([
+  "promisesClosed",
+  "serviceStopped",
+  "receiverDrained",
+  "dataClosed",
+]);
+
 function conclude(was: NodeState | null, told: NodeState, nowMs: BootMs): NodeDecision {
-  const settled = driveVotes(noteCopyAge(was, settle(told, nowMs), nowMs), nowMs);
+  const settled =
+    told.role.kind === "broken"
+      ? told
+      : driveVotes(noteCopyAge(was, settle(told, nowMs), nowMs), nowMs);
   const shown = outputsOf(settled, nowMs);
   const state = patch(settled, { ...afterShowing(settled, shown), shown });
   return { state, effects: effectsBetween(was, state), reason: explain(state, nowMs) };
@@ -142,7 +155,7 @@ function observe(s: NodeState, e: Told, nowMs: BootMs): NodeState {
     case "dataClosed":
       return dataClosed(s, e.isSynced);
     case "persistFailed":
-      return report(withRole(s, { kind: "broken", because: e.cause }), "critical", e.cause);
+      return persistFailed(s, e);
     case "blockingChanged":
       return takeBlocker(s, e.blocker);
     case "commanded":
@@ -221,6 +234,20 @@ function takePeerState(s: NodeState, peer: NonNullable<NodeState["peer"]>, nowMs
   const heard = learnMaintenance(patch(s, { peer }), peer, nowMs);
   // A proposal of this node that the peer took names its own epoch: known before it is news.
   return learnFromPeer(stepPairing(heard, nowMs), peer, nowMs);
+}
+
+/**
+ * What could not be kept was not said, and never is: this node stands by what its disk has, asks
+ * nothing more, and learns nothing that it would have to keep, until its agent starts anew.
+ */
+function persistFailed(
+  s: NodeState,
+  { cause, kept }: Extract<NodeEvent, { kind: "persistFailed" }>,
+): NodeState {
+  const witness = { ...s.witness, pending: null, grantUntilMs: null };
+  // The peer is told of the fault, so that it does not wait for this node.
+  const silent = patch(s, { disk: kept, witness, pairing: null, voteGiven: null, fault: cause });
+  return report(withRole(silent, { kind: "broken", because: cause }), "critical", cause);
 }
 
 function promisesClosed(s: NodeState, lastEndsMs: BootMs | null): NodeState {

@@ -127,8 +127,8 @@ export type NodeEvent =
   | { readonly kind: "dataClosed"; readonly isSynced: boolean }
   /** This node's own disk failed (write, fsync, read). */
   | { readonly kind: "dataFaulted"; readonly cause: string }
-  /** `persist` failed: later effects of that list were not run. */
-  | { readonly kind: "persistFailed"; readonly cause: string }
+  /** `persist` failed: later effects of that list were not run. `kept`: what the disk has. */
+  | { readonly kind: "persistFailed"; readonly cause: string; readonly kept: NodeDisk }
   /** A checker with the action `wait` blocks this node (text) or no longer does (null). */
   | { readonly kind: "blockingChanged"; readonly blocker: string | null }
   | { readonly kind: "commanded"; readonly command: Command }

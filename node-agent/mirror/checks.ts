@@ -9,21 +9,18 @@ import { type CheckRule, handleTimeMsOf, rulesOf } from "#model/checking/rules.t
 import type { ResourceFacts } from "#model/contract/report.ts";
 import type { ModuleConfig } from "#model/module/config.ts";
 import type { ResourceState } from "#model/module/failover/rule.ts";
-import type { ModuleId, UnixMs } from "#model/shared/ids.ts";
+import type { UnixMs } from "#model/shared/ids.ts";
 import { type CountedAction, countAction, type LoopLimits } from "#model/states/actions.ts";
 import type { ModuleState } from "#model/states/lifecycle.ts";
 import type { CheckResult } from "../checkers/checker.ts";
-import { CheckerSet } from "../checkers/checker-set.ts";
-import { snapshotProcesses } from "../checkers/process-watch.ts";
-import type { ScriptRunner } from "../modules/script-runner.ts";
-import { openSystemd } from "../modules/systemd-units.ts";
+import type { CheckerSet, CheckerSetOptions } from "../checkers/checker-set.ts";
+import type { NodeTimers, Timer } from "./clock.ts";
 
 export type ChecksOptions = {
-  readonly moduleId: ModuleId;
   readonly config: ModuleConfig;
-  readonly scripts: ScriptRunner;
-  /** Processes that belong to the module now. */
-  processIds(): readonly number[];
+  readonly timers: NodeTimers;
+  /** The checkers themselves. */
+  newSet(onResult: CheckerSetOptions["onResult"]): Checkers;
   nowUnixMs(): UnixMs;
   /** An action that the rules ask for, with the sentence that says why. */
   onAction(action: CheckingAction, reason: string): void;
@@ -34,6 +31,9 @@ export type ChecksOptions = {
   onBlocked(blocker: string | null): void;
   onResource(name: string, from: string, to: string, detail: string): void;
 };
+
+/** The checkers as this class uses them (checkers/checker-set.ts). */
+export type Checkers = Pick<CheckerSet, keyof CheckerSet>;
 
 type Known = { readonly result: CheckResult; readonly sinceMs: UnixMs };
 
@@ -46,31 +46,32 @@ const PERIOD_MS = 1_000;
  */
 export class Checks {
   readonly #options: ChecksOptions;
-  readonly #set: CheckerSet;
+  readonly #set: Checkers;
   readonly #rules: readonly CheckRule[];
   readonly #known = new Map<string, Known>();
-  readonly #timer: NodeJS.Timeout;
+  #timer: Timer | null = null;
   #record = NEW_CHECKING_RECORD;
   #state: ModuleState = "STOP";
   #isQuiet = true;
   #blocker: string | null = null;
   #awaitsFirstResults = false;
   #heldBack: string | null = null;
+  #isClosed = false;
 
   constructor(options: ChecksOptions) {
     this.#options = options;
     this.#rules = rulesOf(options.config);
-    this.#set = new CheckerSet({
-      config: options.config,
-      moduleId: options.moduleId,
-      scripts: options.scripts,
-      systemd: openSystemd(),
-      // The module's own processes: on a machine with two agents another's are none of ours.
-      processes: () => snapshotProcesses(options.processIds()),
-      onResult: (resource, result) => this.#onResult(resource, result),
+    this.#set = options.newSet((resource, result) => this.#onResult(resource, result));
+    this.#lookAgain();
+  }
+
+  #lookAgain(): void {
+    if (this.#isClosed) return;
+    const periodMs = this.#options.config.failover?.periodMs ?? PERIOD_MS;
+    this.#timer = this.#options.timers.after(periodMs, () => {
+      this.#decide();
+      this.#lookAgain();
     });
-    const periodMs = options.config.failover?.periodMs ?? PERIOD_MS;
-    this.#timer = setInterval(() => this.#decide(), periodMs).unref();
   }
 
   /** Scripts move the module between two states. */
@@ -147,7 +148,9 @@ export class Checks {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#isClosed = true;
     this.#set.stop();
   }
 

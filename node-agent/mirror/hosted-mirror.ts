@@ -51,11 +51,11 @@ export class HostedMirror {
     this.#sinceMs = options.nowUnixMs();
   }
 
-  static open(options: HostedOptions): Result<HostedMirror, string> {
+  static open(options: HostedOptions, open = openMirror): Result<HostedMirror, string> {
     // The module's reactions need what is made from them: they find it when the first one happens.
     let hosted: HostedMirror | null = null;
     const { moduleId } = options.installed;
-    const mirror = openMirror(
+    const mirror = open(
       {
         ...options.ports,
         tell: options.tell,
@@ -130,12 +130,12 @@ export class HostedMirror {
   /** Resolves with true when `isTrue` holds, or false at the bound. Looked at on every change. */
   until(isTrue: () => boolean, limitMs: number): Promise<boolean> {
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    const timer = setTimeout(() => end(false), limitMs);
+    const timer = this.#options.ports.timers.after(limitMs, () => end(false));
     const look = () => {
       if (isTrue()) end(true);
     };
     const end = (isReached: boolean) => {
-      clearTimeout(timer);
+      timer.cancel();
       this.#waiting.delete(look);
       resolve(isReached);
     };

@@ -3,11 +3,12 @@ import type { MirrorConfig } from "#model/module/config.ts";
 import type { NodeDisk } from "#model/quorum/disk.ts";
 import type { Command, NodeConfig, NodeEffect, NodeEvent } from "#model/quorum/types.ts";
 import { assertNever } from "#model/shared/assert.ts";
-import type { ModuleId } from "#model/shared/ids.ts";
+import { areEqual } from "#model/shared/equal.ts";
+import type { BootMs, ModuleId } from "#model/shared/ids.ts";
 import { isServing, type ModuleState, type ScriptAction } from "#model/states/lifecycle.ts";
 import type { Heartbeats, HeartbeatView, PromiseTerms } from "../peer/heartbeats.ts";
 import type { LeaseCell } from "../peer/lease-cell.ts";
-import type { NodeClock } from "./clock.ts";
+import type { NodeClock, NodeTimers, Timer } from "./clock.ts";
 import type { DataPlane, DataPlaneEvent } from "./data-plane.ts";
 import { MountGate } from "./mount-gate.ts";
 import { QuorumLoop } from "./quorum-loop.ts";
@@ -28,10 +29,11 @@ export type MirrorModuleOptions = {
   readonly config: MirrorConfig;
   readonly quorum: NodeConfig;
   readonly clock: NodeClock;
+  readonly timers: NodeTimers;
   readonly heartbeats: Heartbeats;
   readonly cell: LeaseCell;
   readonly witness: Witness;
-  readonly store: QuorumStore;
+  readonly store: Pick<QuorumStore, "read" | "write">;
   readonly bootId: string;
   readonly incarnation: string;
   sign(text: string): string;
@@ -54,6 +56,7 @@ const TICK_MS = 100;
 /** Just after the peer was lost every wait that ends is part of the failover: looked at more often. */
 const TICK_LOST_MS = 10;
 const LOST_MS = 10_000;
+const UNLISTED_BEATS_MAX = 3;
 /** A main loop that did not turn for this long has stood still. */
 const STALL_MS = 1_000;
 
@@ -69,7 +72,9 @@ export class MirrorModule {
   readonly #sendings = new FirstSendings();
   #witnessSentAt = 0;
   #view: HeartbeatView | null = null;
-  #timer: NodeJS.Timeout | null = null;
+  /** What the protocol was told of the heartbeats last. */
+  #seen: Omit<Extract<NodeEvent, { kind: "heartbeatViewChanged" }>, "kind"> | null = null;
+  #timer: Timer | null = null;
   #lastTick: { readonly bootMs: number; readonly unixMs: number } | null = null;
   #why = "begins";
   #target: { readonly state: ModuleState; readonly isReady: boolean } = {
@@ -191,7 +196,7 @@ export class MirrorModule {
   /** Ends this module's part of the agent; the protocol's state stays on the disk. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#loop.close();
     this.data.fence();
     this.#gate.shut();
@@ -219,10 +224,10 @@ export class MirrorModule {
     if (this.#isClosed) return;
     const isLost = this.#options.clock.bootMs() - this.#lostAtMs < LOST_MS;
     const delayMs = isLost && !this.#hearsPeer ? TICK_LOST_MS : TICK_MS;
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#options.timers.after(delayMs, () => {
       this.#tick();
       this.#tickAgain();
-    }, delayMs);
+    });
   }
 
   #tick(): void {
@@ -237,19 +242,34 @@ export class MirrorModule {
     }
     this.#tellPeer(now.bootMs, now.unixMs);
     const grant = this.#view?.grants[moduleId];
-    this.#post({
-      kind: "heartbeatViewChanged",
-      lastHeardMs: this.#view?.lastHeardBootMs ?? null,
+    const seen = {
+      lastHeardMs: this.#lastHeardMs(),
       peerGrantUntilMs: grant?.untilBootMs ?? null,
       peerGrantEpoch: grant?.epoch ?? null,
-    });
+    };
+    if (!areEqual(seen, this.#seen)) this.#post({ kind: "heartbeatViewChanged", ...seen });
+    this.#seen = seen;
     this.#post({ kind: "ticked", nowUnixMs: now.unixMs });
+  }
+
+  /**
+   * When the peer was heard last about this module. A node that lists it no more, because its data
+   * thread stands still, is silent here, however well its other modules are. One heartbeat without
+   * it is none yet: several may be needed for all modules, and any may be lost.
+   */
+  #lastHeardMs(): BootMs | null {
+    const { moduleId, quorum } = this.#options;
+    const heardMs = this.#view?.lastHeardBootMs ?? null;
+    const listedMs = this.#view?.lastListedBootMs[moduleId] ?? null;
+    if (heardMs === null || listedMs === null) return listedMs;
+    const isSilent = heardMs - listedMs > UNLISTED_BEATS_MAX * quorum.timers.heartbeatMs;
+    return isSilent ? listedMs : heardMs;
   }
 
   /** The beginning of every failover that people look at later: when the peer was heard last. */
   #tellPeer(nowBootMs: number, nowUnixMs: number): void {
     const { peer, timers } = this.#options.quorum;
-    const heardMs = this.#view?.lastHeardBootMs ?? null;
+    const heardMs = this.#lastHeardMs();
     const silentMs = heardMs === null ? Number.POSITIVE_INFINITY : nowBootMs - heardMs;
     const hearsPeer = silentMs < timers.detectAfterMs;
     if (hearsPeer === this.#hearsPeer) return;
@@ -421,7 +441,14 @@ export class MirrorModule {
   }
 
   async #ask(request: Extract<NodeEffect, { kind: "askWitness" }>["request"]): Promise<void> {
-    const { witness, clock, quorum } = this.#options;
+    const { witness, clock, quorum, moduleId } = this.#options;
+    // This module's heartbeats have stopped, so that the other node takes over. A grant of the
+    // witness would keep the role here, where nobody is answered.
+    if (this.#view?.hungModules.includes(moduleId) === true) {
+      const cause = "the data thread of this node stands still";
+      this.#post({ kind: "voteFailed", requestId: request.id, cause });
+      return;
+    }
     this.#sendings.note(request.id, clock.bootMs());
     if (request.kind === "promote") {
       this.#say("promotionAsked", "S", `asks the witness to lead epoch ${request.toEpoch}`);

@@ -1,4 +1,3 @@
-import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { ClusterSettings } from "#model/contract/configuration.ts";
 import type { MirrorConfig } from "#model/module/config.ts";
@@ -12,24 +11,25 @@ import type { NodeConfig } from "#model/quorum/types.ts";
 import type { NodeId } from "#model/shared/ids.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 import type { InstalledModule } from "../configuration/module-store.ts";
-import { readCgroupFiles } from "../modules/cgroup.ts";
 import type { Containment } from "../modules/containment.ts";
-import { openContainment } from "../modules/open-containment.ts";
 import type { Heartbeats } from "../peer/heartbeats.ts";
 import { LeaseCell } from "../peer/lease-cell.ts";
 import type { EngineEvent, ReplicationEngine } from "../replication/engine.ts";
-import type { NodeClock } from "./clock.ts";
+import type { NodeClock, NodeTimers } from "./clock.ts";
 import { DataPlane } from "./data-plane.ts";
+import type { MirrorMachine } from "./machine.ts";
 import { MirrorModule, type ModuleHappening } from "./mirror-module.ts";
-import { QuorumStore } from "./quorum-store.ts";
 import { Service } from "./service.ts";
+
 import type { Witness } from "./witness.ts";
 
 /** What the agent offers to each of its mirror modules. */
 export type MirrorPorts = {
   readonly nodeId: NodeId;
   readonly cluster: ClusterSettings;
+  readonly machine: MirrorMachine;
   readonly clock: NodeClock;
+  readonly timers: NodeTimers;
   readonly heartbeats: Heartbeats;
   readonly witness: Witness;
   readonly bootId: string;
@@ -82,25 +82,40 @@ export function openMirror(
   if (!quorum.ok) return quorum;
   const { moduleId } = installed;
   const cell = new LeaseCell();
-  const containment = openContainment(readCgroupFiles(), ports.nodeId, moduleId);
+  const { machine } = ports;
+  const containment = machine.openContainment(ports.nodeId, moduleId);
   const trees = (config.rfs?.replicated ?? []).map(({ dir }) => dir);
   const userVar = join(folder, "log");
-  mkdirSync(userVar, { recursive: true, mode: 0o755 });
+  machine.makeFolder(userVar);
+  const parts = machine.serviceParts({
+    ...{ moduleId, config, containment, nodeId: ports.nodeId, mountPoints: trees },
+    sparedProcessIds: ports.sparedProcessIds,
+    nowUnixMs: ports.clock.unixMs,
+    directories: {
+      product: ports.productDirectory,
+      state: ports.stateDirectory,
+      commands: ports.commandsDirectory,
+      bin: join(installed.folder, "bin"),
+      conf: join(installed.folder, "conf"),
+      userVar,
+    },
+  });
   const module = new MirrorModule({
     ...{ moduleId, config, cell, quorum: quorum.value },
     clock: ports.clock,
+    timers: ports.timers,
     heartbeats: ports.heartbeats,
     witness: ports.witness,
     bootId: ports.bootId,
     // New at each opening, not only at each start of the agent: ids of requests and asks begin
     // with it, and one that was used before would be answered with what was granted then.
     incarnation: ports.newId().replaceAll("-", "").slice(0, INCARNATION_LENGTH),
-    store: new QuorumStore(join(folder, "quorum.json"), moduleId, ports.nodeId),
+    store: machine.openStore(join(folder, "quorum.json"), moduleId, ports.nodeId),
     sign: ports.sign,
     newId: ports.newId,
     tell: ports.tell,
     onChanged: ports.onChanged,
-    inspectData: () => inspectData(trees),
+    inspectData: () => machine.inspectData(trees),
     newDataPlane: (onEvent) =>
       new DataPlane({
         newEngine: ports.newEngine,
@@ -120,21 +135,7 @@ export function openMirror(
         },
       }),
     newService: (onEvent, beforeServing, isInMaintenance) =>
-      new Service({
-        ...{ moduleId, config, containment, beforeServing, isInMaintenance, onEvent },
-        nodeId: ports.nodeId,
-        mountPoints: trees,
-        sparedProcessIds: ports.sparedProcessIds,
-        nowUnixMs: ports.clock.unixMs,
-        directories: {
-          product: ports.productDirectory,
-          state: ports.stateDirectory,
-          commands: ports.commandsDirectory,
-          bin: join(installed.folder, "bin"),
-          conf: join(installed.folder, "conf"),
-          userVar,
-        },
-      }),
+      new Service({ parts, beforeServing, isInMaintenance, onEvent }),
   });
   const { timers } = quorum.value;
   return ok({ module, cell, timers, trees, containment });
@@ -176,20 +177,3 @@ const treesOf = (config: MirrorConfig) =>
     path: dir,
     notReplicated: notReplicated.flatMap((one) => (one.kind === "path" ? [one.path] : [])),
   }));
-
-/** `lost+found` is the file system's own. */
-const IGNORED = new Set(["lost+found"]);
-
-/** Looks into the directories themselves; makes those that are not there yet. */
-function inspectData(trees: readonly string[]): "empty" | "hasData" | "unknown" {
-  try {
-    let isEmpty = true;
-    for (const tree of trees) {
-      mkdirSync(tree, { recursive: true });
-      if (readdirSync(tree).some((name) => !IGNORED.has(name))) isEmpty = false;
-    }
-    return isEmpty ? "empty" : "hasData";
-  } catch {
-    return "unknown";
-  }
-}

@@ -87,7 +87,7 @@ export class QuorumLoop {
         this.#disk = effect.disk;
       } catch (error) {
         const cause = error instanceof Error ? error.message : String(error);
-        this.#waiting.unshift({ kind: "persistFailed", cause });
+        this.#waiting.unshift({ kind: "persistFailed", cause, kept: this.#disk });
         break;
       }
     }

@@ -6,6 +6,7 @@ import { readProcess, signal } from "../modules/process-table.ts";
 import { moduleConfig } from "../modules/testing/test-config.ts";
 import { TestModule, until } from "../modules/testing/test-module.ts";
 import { Service, type ServiceEvent } from "./service.ts";
+import { machineParts } from "./service-parts.ts";
 
 /** The parts of this folder as the agent joins them, with a real application. */
 let module: TestModule;
@@ -38,16 +39,18 @@ const PROC: ProcConfig = {
 
 function open(action: ProcConfig["action"]): Service {
   service = new Service({
-    moduleId: "shop",
-    nodeId: "node1",
-    config: moduleConfig({ errd: { pollMs: 20, procs: [{ ...PROC, action }] } }),
-    directories: module.directories,
-    containment: module.containment,
-    mountPoints: [],
-    sparedProcessIds: [],
+    parts: machineParts({
+      moduleId: "shop",
+      nodeId: "node1",
+      config: moduleConfig({ errd: { pollMs: 20, procs: [{ ...PROC, action }] } }),
+      directories: module.directories,
+      containment: module.containment,
+      mountPoints: [],
+      sparedProcessIds: [],
+      nowUnixMs: () => performance.now(),
+    }),
     beforeServing: async () => true,
     isInMaintenance: () => isInMaintenance,
-    nowUnixMs: () => performance.now(),
     onEvent: (event) => events.push(event),
   });
   return service;

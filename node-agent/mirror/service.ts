@@ -1,17 +1,11 @@
 import type { CheckingAction } from "#model/checking/decide-checks.ts";
-import type { ModuleConfig } from "#model/module/config.ts";
 import { assertNever } from "#model/shared/assert.ts";
-import type { ModuleId, NodeId, UnixMs } from "#model/shared/ids.ts";
 import { isServing, type ModuleState, type ScriptAction } from "#model/states/lifecycle.ts";
-import type { Containment } from "../modules/containment.ts";
-import { ModuleFence, unitsOf } from "../modules/fence.ts";
+import type { ModuleFence } from "../modules/fence.ts";
 import { type LifeCycleView, ModuleLifeCycle, type ScriptEvent } from "../modules/life-cycle.ts";
-import { type ModuleDirectories, scriptEnvironment } from "../modules/script-environment.ts";
-import { ModuleScripts } from "../modules/script-runner.ts";
-import { openSystemd } from "../modules/systemd-units.ts";
-import { type HeldAddress, VirtualAddress, virtualAddressPlans } from "../vip/virtual-address.ts";
-
-import { Checks } from "./checks.ts";
+import type { ScriptRunner } from "../modules/script-runner.ts";
+import type { HeldAddress, VirtualAddress } from "../vip/virtual-address.ts";
+import type { Checks, ChecksOptions } from "./checks.ts";
 
 /** What the service tells whoever decides about it. */
 export type ServiceEvent =
@@ -40,16 +34,25 @@ export type ServiceEvent =
   | { readonly kind: "blocked"; readonly blocker: string | null }
   | { readonly kind: "problem"; readonly text: string };
 
+/** A virtual address of the module on this node (vip/virtual-address.ts). */
+export type NodeAddress = Pick<VirtualAddress, keyof VirtualAddress>;
+
+/** What follows from the checks, and what holds it back. */
+export type CheckReactions = Pick<
+  ChecksOptions,
+  "isInMaintenance" | "onHeldBack" | "onAction" | "onBlocked" | "onResource"
+>;
+
+/** What a service is made of: the machine's own in an agent (service-parts.ts). */
+export type ServiceParts = {
+  readonly scripts: ScriptRunner;
+  readonly fence: Pick<ModuleFence, keyof ModuleFence>;
+  readonly addresses: readonly NodeAddress[];
+  newChecks(reactions: CheckReactions): Checks;
+};
+
 export type ServiceOptions = {
-  readonly moduleId: ModuleId;
-  readonly nodeId: NodeId;
-  readonly config: ModuleConfig;
-  readonly directories: ModuleDirectories;
-  readonly containment: Containment;
-  /** Mount points of the replicated trees: whoever uses them is part of the module. */
-  readonly mountPoints: readonly string[];
-  /** Never stopped by the fence: the agent's own processes. */
-  readonly sparedProcessIds: readonly number[];
+  readonly parts: ServiceParts;
   /**
    * Resolves with true when the replicated directories can be written to by this node's
    * application, with false when the wait is given up.
@@ -57,7 +60,6 @@ export type ServiceOptions = {
   beforeServing(): Promise<boolean>;
   /** A person works on the machines: checkers are watched and not obeyed. */
   isInMaintenance(): boolean;
-  nowUnixMs(): UnixMs;
   onEvent(event: ServiceEvent): void;
 };
 
@@ -74,10 +76,10 @@ const KILL_MS_MAX = 3_000;
  */
 export class Service {
   readonly #options: ServiceOptions;
-  readonly #scripts: ModuleScripts;
+  readonly #scripts: ScriptRunner;
   readonly #lifeCycle: ModuleLifeCycle;
-  readonly #fence: ModuleFence;
-  readonly #addresses: readonly VirtualAddress[];
+  readonly #fence: ServiceParts["fence"];
+  readonly #addresses: readonly NodeAddress[];
   readonly checks: Checks;
   #held: readonly HeldAddress[] = [];
   #isFrozen = false;
@@ -87,23 +89,10 @@ export class Service {
 
   constructor(options: ServiceOptions) {
     this.#options = options;
-    const { config, containment, directories, mountPoints } = options;
-    const vars = config.user?.vars ?? [];
-    this.#scripts = new ModuleScripts({
-      user: config.user,
-      binDirectory: directories.bin,
-      logDirectory: directories.userVar,
-      environment: scriptEnvironment(options.moduleId, options.nodeId, directories, vars),
-      containment,
-    });
-    this.#fence = new ModuleFence({
-      containment,
-      mountPoints: () => mountPoints,
-      units: unitsOf(config),
-      systemd: openSystemd(),
-      sparedProcessIds: options.sparedProcessIds,
-    });
-    this.#addresses = virtualAddressPlans(config).map((plan) => new VirtualAddress(plan));
+    const { scripts, fence, addresses, newChecks } = options.parts;
+    this.#scripts = scripts;
+    this.#fence = fence;
+    this.#addresses = addresses;
     this.#lifeCycle = new ModuleLifeCycle({
       scripts: this.#scripts,
       // An agent that died took the mounts with it, so nothing of the application can be adopted.
@@ -116,12 +105,7 @@ export class Service {
       onChange: (view) => this.#onChange(view),
       onScript: (event) => options.onEvent({ kind: "script", event }),
     });
-    this.checks = new Checks({
-      moduleId: options.moduleId,
-      config,
-      scripts: this.#scripts,
-      processIds: () => containment.processIds(),
-      nowUnixMs: options.nowUnixMs,
+    this.checks = newChecks({
       isInMaintenance: () => options.isInMaintenance(),
       onHeldBack: (action, reason) => options.onEvent({ kind: "heldBack", action, reason }),
       onAction: (action, reason) => this.#onAction(action, reason),
@@ -144,7 +128,7 @@ export class Service {
     return this.#held;
   }
 
-  get addresses(): readonly VirtualAddress[] {
+  get addresses(): readonly NodeAddress[] {
     return this.#addresses;
   }
 

@@ -4,6 +4,7 @@ import type { ModuleId, NodeId } from "#model/shared/ids.ts";
 import { HeartbeatCore } from "./heartbeat-core.ts";
 import type { HeartbeatView } from "./heartbeats.ts";
 import { LeaseCell, MainProgress } from "./lease-cell.ts";
+import { DatagramSealer } from "./sealed-datagram.ts";
 import type { SessionKeys } from "./session-keys.ts";
 import type { ThreadEvent } from "./thread-messages.ts";
 
@@ -69,6 +70,7 @@ class Heart {
       bootMs: () => this.nowMs,
       send: (_: number, datagram: Buffer) => this.#wire.push({ from: this.#nodeId, datagram }),
       post: (event: ThreadEvent) => this.events.push(event),
+      sealer: new DatagramSealer(this.#nodeId),
     };
     this.core = new HeartbeatCore(
       {
@@ -239,6 +241,9 @@ describe("silence of a node that cannot act", () => {
     expect(world.one.cell.leaseUntilBootMs()).toBeNull();
     expect(other.leaseUntilBootMs()).not.toBeNull();
     expect(world.two.view().hungModules).toEqual(["shop"]);
+    // The other node sees which of the two is silent.
+    const listed = world.one.view().lastListedBootMs;
+    expect((listed["mail"] ?? 0) - (listed["shop"] ?? 0)).toBeGreaterThan(10_000);
     world.two.cell.countDataProgress();
     world.one.core.beat();
     world.deliver();

@@ -36,7 +36,7 @@ import type { FenceTargets, GuardReport } from "../guard/fence-order.ts";
 import { HangWatch } from "./hang-watch.ts";
 import type { PromiseAnswer, PromiseTerms } from "./heartbeats.ts";
 import { LeaseCell, MainProgress } from "./lease-cell.ts";
-import { DatagramSealer } from "./sealed-datagram.ts";
+import type { DatagramSealer } from "./sealed-datagram.ts";
 import type { ThreadCommand, ThreadEvent, ThreadOptions } from "./thread-messages.ts";
 
 /**
@@ -52,7 +52,11 @@ export type CorePorts = {
   /** Sends to the peer on one network; a failure is silence, as on any network. */
   send(networkIndex: number, datagram: Buffer): void;
   post(event: ThreadEvent): void;
+  readonly sealer: Sealer;
 };
+
+/** Seals and opens datagrams (sealed-datagram.ts). */
+type Sealer = Pick<DatagramSealer, "addSession" | "seal" | "open">;
 
 /** A module as the thread keeps it. */
 type Member = {
@@ -61,6 +65,7 @@ type Member = {
   readonly watch: HangWatch;
   /** undefined: the main thread has not said yet what runs here. */
   targets: FenceTargets | null | undefined;
+  listedAtBootMs: BootMs | null;
   /** The number of the peer's heartbeat whose state was posted last: later ones only. */
   peerStateNumber: number;
 };
@@ -71,7 +76,7 @@ const PAST_INSTANCES_MAX = 8;
 export class HeartbeatCore {
   readonly #options: ThreadOptions;
   readonly #ports: CorePorts;
-  readonly #sealer: DatagramSealer;
+  readonly #sealer: Sealer;
   readonly #mainProgress: MainProgress;
   readonly #mainWatch: HangWatch;
   readonly #members = new Map<ModuleId, Member>();
@@ -88,7 +93,7 @@ export class HeartbeatCore {
   constructor(options: ThreadOptions, ports: CorePorts) {
     this.#options = options;
     this.#ports = ports;
-    this.#sealer = new DatagramSealer(options.nodeId);
+    this.#sealer = ports.sealer;
     this.#mainProgress = new MainProgress(options.mainProgress);
     this.#mainWatch = new HangWatch(options.hangAfterMs, ports.bootMs());
     this.#health = options.networks.map(() => UNKNOWN_HEALTH);
@@ -186,6 +191,7 @@ export class HeartbeatCore {
       state: undefined,
       watch: new HangWatch(this.#options.hangAfterMs, this.#ports.bootMs()),
       targets: undefined,
+      listedAtBootMs: null,
       peerStateNumber: 0,
     });
     return false;
@@ -245,16 +251,23 @@ export class HeartbeatCore {
     this.#postStates(beat, nowBootMs);
   }
 
-  #postStates(beat: Beat, receivedAtBootMs: BootMs): void {
+  #postStates(beat: Beat, nowBootMs: BootMs): void {
     const { number, instanceId: peerInstanceId, bootId: peerBootId } = beat;
     for (const { moduleId, state } of beat.modules) {
       const member = this.#members.get(moduleId);
+      if (member !== undefined) member.listedAtBootMs = nowBootMs;
       if (member === undefined || state === undefined) continue;
       // Reordered by the network: an older state must not undo a newer one.
       if (number <= member.peerStateNumber) continue;
       member.peerStateNumber = number;
       const peer = { peerInstanceId, peerBootId };
-      this.#ports.post({ kind: "peerState", moduleId, state, ...peer, receivedAtBootMs });
+      this.#ports.post({
+        kind: "peerState",
+        moduleId,
+        state,
+        ...peer,
+        receivedAtBootMs: nowBootMs,
+      });
     }
   }
 
@@ -317,12 +330,16 @@ export class HeartbeatCore {
   #postView(): void {
     const atBootMs = this.#ports.bootMs();
     const held = Object.entries(this.#grants.held).filter(([, grant]) => grant.untilBootMs > 0);
+    const listed = [...this.#members].flatMap(([moduleId, { listedAtBootMs }]) =>
+      listedAtBootMs === null ? [] : [[moduleId, listedAtBootMs] as const],
+    );
     const hung = [...this.#members].filter(([, member]) => this.#isModuleHung(member, atBootMs));
     this.#ports.post({
       kind: "view",
       view: {
         atBootMs,
         lastHeardBootMs: this.#lastHeardBootMs,
+        lastListedBootMs: Object.fromEntries(listed),
         lastAnsweredBootMs: this.#lastAnsweredBootMs,
         peerInstanceId: this.#peer?.instanceId ?? null,
         peerBootId: this.#peer?.bootId ?? null,

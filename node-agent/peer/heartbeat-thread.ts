@@ -5,6 +5,7 @@ import { assert } from "#model/shared/assert.ts";
 import { bootMs } from "../adapters/linux/clock.ts";
 import type { GuardReport } from "../guard/fence-order.ts";
 import { HeartbeatCore } from "./heartbeat-core.ts";
+import { DatagramSealer } from "./sealed-datagram.ts";
 import type { NetworkEnds, ThreadCommand, ThreadEvent, ThreadOptions } from "./thread-messages.ts";
 
 /**
@@ -106,6 +107,7 @@ const core = new HeartbeatCore(options, {
   bootMs,
   send: (networkIndex, datagram) => sockets[networkIndex]?.send(datagram),
   post,
+  sealer: new DatagramSealer(options.nodeId),
 });
 for (const [index, ends] of options.networks.entries()) {
   sockets.push(new NetworkSocket(ends, (datagram) => core.receive(index, datagram)));

@@ -38,6 +38,11 @@ export type HeartbeatView = {
   readonly atBootMs: BootMs;
   /** Last authentic datagram of the peer on any network. */
   readonly lastHeardBootMs: BootMs | null;
+  /**
+   * When a heartbeat of the peer listed each module last: one whose data thread stands still is
+   * listed no more, though its node is alive.
+   */
+  readonly lastListedBootMs: Readonly<Record<ModuleId, BootMs>>;
   /** Last time that the peer answered one of ours. */
   readonly lastAnsweredBootMs: BootMs | null;
   /** The peer's agent incarnation and OS boot, as its latest datagram says. */

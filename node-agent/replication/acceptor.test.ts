@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { close } from "../adapters/linux/file.ts";
+import { linuxNetwork } from "../adapters/linux/network.ts";
 import { PollSet } from "../adapters/linux/poll.ts";
 import { listenOn, localPort, socketAddress } from "../adapters/linux/socket.ts";
 import { Acceptor } from "./acceptor.ts";
@@ -36,6 +37,7 @@ describe.each(["127.0.0.1", "::1"])("the replication port on %s", (host) => {
       nodeId: "node2",
       sessions,
       userTimeoutMs: 2000,
+      network: linuxNetwork,
       onAccepted: (_, established) => accepted.push(established),
     });
   });
@@ -70,6 +72,7 @@ describe.each(["127.0.0.1", "::1"])("the replication port on %s", (host) => {
       moduleId,
       nodeId: "node1",
       userTimeoutMs: 2000,
+      network: linuxNetwork,
       session: () => key,
       addresses: () => [{ host, port }],
       onConnected: (established) => connected.push(established),

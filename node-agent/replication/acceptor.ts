@@ -4,12 +4,10 @@
  * without a session key gets no further than this file.
  */
 
-import { randomBytes, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import type { BootMs, ModuleId, NodeId } from "#model/shared/ids.ts";
 import { ERRNO } from "../adapters/linux/errno.ts";
-import { close } from "../adapters/linux/file.ts";
 import { POLLIN } from "../adapters/linux/poll.ts";
-import { acceptFrom, receive, send, tuneConnection } from "../adapters/linux/socket.ts";
 import {
   CLIENT_HELLO_BYTES,
   CLIENT_PROOF_BYTES,
@@ -22,6 +20,7 @@ import {
   FEATURES,
   type Purpose,
 } from "./hello.ts";
+import type { Network } from "./network.ts";
 import type { Established, Pollable } from "./pollable.ts";
 import type { Sessions } from "./sessions.ts";
 
@@ -36,6 +35,7 @@ export type AcceptorOptions = {
   readonly nodeId: NodeId;
   readonly sessions: Sessions;
   readonly userTimeoutMs: number;
+  readonly network: Network;
   readonly onAccepted: (purpose: Purpose, established: Established) => void;
 };
 
@@ -59,11 +59,13 @@ export class Acceptor implements Pollable {
 
   onReady(): void {
     for (let count = 0; count < ACCEPTS_PER_TURN_MAX; count += 1) {
-      const fd = acceptFrom(this.fd);
+      const { network, userTimeoutMs } = this.#options;
+      const fd = network.acceptFrom(this.fd);
       if (fd < 0) return;
-      tuneConnection(fd, this.#options.userTimeoutMs);
+      network.tune(fd, userTimeoutMs);
       const deadlineMs = this.#nowMs + HELLO_MS_MAX;
-      this.#halfOpen.add(new HalfOpen(fd, deadlineMs, (one, part) => this.#onPart(one, part)));
+      const onPart: OnPart = (one, part) => this.#onPart(one, part);
+      this.#halfOpen.add(new HalfOpen(network, fd, deadlineMs, onPart));
       if (this.#halfOpen.size > HALF_OPEN_MAX) {
         for (const oldest of this.#halfOpen) {
           this.#drop(oldest);
@@ -82,7 +84,7 @@ export class Acceptor implements Pollable {
 
   close(): void {
     for (const one of this.#halfOpen) this.#drop(one);
-    close(this.fd);
+    this.#options.network.close(this.fd);
   }
 
   #drop(one: HalfOpen): void {
@@ -103,18 +105,18 @@ export class Acceptor implements Pollable {
       this.#drop(one);
       return;
     }
-    const { moduleId, nodeId, sessions } = this.#options;
+    const { moduleId, nodeId, sessions, network } = this.#options;
     const hello = decoded.value;
     const session = sessions.find(hello.sessionId);
     const version = commonVersion(hello);
     if (session === null || version === null) {
-      send(one.fd, encodeRefusal(session === null ? "unknownSession" : "noCommonVersion"));
+      network.send(one.fd, encodeRefusal(session === null ? "unknownSession" : "noCommonVersion"));
       this.#drop(one);
       return;
     }
-    const answer = encodeServerHello(version, hello.features & FEATURES, randomBytes(32));
+    const answer = encodeServerHello(version, hello.features & FEATURES, network.randomBytes(32));
     // A fresh socket has room for 44 bytes; one that has not is broken.
-    if (send(one.fd, answer) !== answer.length) {
+    if (network.send(one.fd, answer) !== answer.length) {
       this.#drop(one);
       return;
     }
@@ -151,12 +153,14 @@ class HalfOpen implements Pollable {
   fd: number;
   readonly events = POLLIN;
   readonly deadlineMs: BootMs;
+  readonly #network: Network;
   promised: Promised | null = null;
   #part = Buffer.alloc(CLIENT_HELLO_BYTES);
   readonly #onPart: OnPart;
   #length = 0;
 
-  constructor(fd: number, deadlineMs: BootMs, onPart: OnPart) {
+  constructor(network: Network, fd: number, deadlineMs: BootMs, onPart: OnPart) {
+    this.#network = network;
     this.fd = fd;
     this.deadlineMs = deadlineMs;
     this.#onPart = onPart;
@@ -170,7 +174,7 @@ class HalfOpen implements Pollable {
 
   /** Its number may be another connection's in the very same turn: it must not be read again. */
   close(): void {
-    close(this.fd);
+    this.#network.close(this.fd);
     this.fd = -1;
   }
 
@@ -178,7 +182,7 @@ class HalfOpen implements Pollable {
     if (this.fd < 0) return;
     // No more than this part: what follows the proof is sealed and belongs to the connection.
     const rest = this.#part.subarray(this.#length);
-    const got = receive(this.fd, rest, rest.length, 0);
+    const got = this.#network.receive(this.fd, rest, rest.length);
     if (got === -ERRNO.EAGAIN || got === -ERRNO.EINTR) return;
     if (got <= 0) {
       this.#onPart(this, null);

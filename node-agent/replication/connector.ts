@@ -3,18 +3,9 @@
  * each and a pause between rounds, until a connection stands and both ends have its keys.
  */
 
-import { randomBytes } from "node:crypto";
 import type { BootMs, ModuleId, NodeId } from "#model/shared/ids.ts";
 import { ERRNO, errnoName } from "../adapters/linux/errno.ts";
-import { close } from "../adapters/linux/file.ts";
 import { POLLIN, POLLOUT } from "../adapters/linux/poll.ts";
-import {
-  connectError,
-  connectTo,
-  receive,
-  send,
-  tuneConnection,
-} from "../adapters/linux/socket.ts";
 import type { PeerAddress, SessionKey } from "./engine.ts";
 import {
   connectionKeys,
@@ -23,6 +14,7 @@ import {
   type Purpose,
   SERVER_HELLO_BYTES,
 } from "./hello.ts";
+import type { Network } from "./network.ts";
 import type { Established, Pollable } from "./pollable.ts";
 
 /** One address gets this long for its connection and its hello. */
@@ -35,6 +27,7 @@ export type ConnectorOptions = {
   readonly moduleId: ModuleId;
   readonly nodeId: NodeId;
   readonly userTimeoutMs: number;
+  readonly network: Network;
   /** No attempt is made before. @default at once */
   readonly notBeforeMs?: BootMs;
   /** Looked at before each attempt: both may change meanwhile. */
@@ -92,7 +85,7 @@ export class Connector implements Pollable {
       return;
     }
     const rest = attempt.answer.subarray(attempt.answered);
-    const got = receive(attempt.fd, rest, rest.length, 0);
+    const got = this.#options.network.receive(attempt.fd, rest, rest.length);
     if (got === -ERRNO.EAGAIN || got === -ERRNO.EINTR) return;
     if (got <= 0) {
       this.#fail(got === 0 ? "closed by the peer" : errnoName(got));
@@ -104,12 +97,12 @@ export class Connector implements Pollable {
 
   close(): void {
     this.#isDone = true;
-    if (this.#attempt !== null) close(this.#attempt.fd);
+    if (this.#attempt !== null) this.#options.network.close(this.#attempt.fd);
     this.#attempt = null;
   }
 
   #start(): void {
-    const { addresses, session, purpose, userTimeoutMs } = this.#options;
+    const { addresses, session, purpose, userTimeoutMs, network } = this.#options;
     const known = addresses();
     const address = known[this.#next % Math.max(known.length, 1)];
     const key = session();
@@ -122,17 +115,17 @@ export class Connector implements Pollable {
       this.#fail("there is no session with the peer");
       return;
     }
-    const fd = connectTo(address.host, address.port);
+    const fd = network.connectTo(address.host, address.port);
     if (fd < 0) {
       this.#fail(errnoName(fd));
       return;
     }
-    tuneConnection(fd, userTimeoutMs);
+    network.tune(fd, userTimeoutMs);
     this.#attempt = {
       fd,
       session: key,
       address,
-      hello: encodeClientHello(purpose, key.sessionId, randomBytes(32)),
+      hello: encodeClientHello(purpose, key.sessionId, network.randomBytes(32)),
       answer: Buffer.alloc(SERVER_HELLO_BYTES),
       answered: 0,
       isGreeted: false,
@@ -141,12 +134,13 @@ export class Connector implements Pollable {
   }
 
   #greet(attempt: Attempt): void {
-    const error = connectError(attempt.fd);
+    const { network } = this.#options;
+    const error = network.connectError(attempt.fd);
     if (error < 0) {
       this.#fail(errnoName(error));
       return;
     }
-    if (send(attempt.fd, attempt.hello) !== attempt.hello.length) {
+    if (network.send(attempt.fd, attempt.hello) !== attempt.hello.length) {
       this.#fail("cannot send");
       return;
     }
@@ -159,7 +153,7 @@ export class Connector implements Pollable {
       this.#fail(decoded.error.kind);
       return;
     }
-    const { moduleId, nodeId, onConnected } = this.#options;
+    const { moduleId, nodeId, network, onConnected } = this.#options;
     const context = {
       sessionKey: attempt.session.replicationKey,
       moduleId,
@@ -167,7 +161,7 @@ export class Connector implements Pollable {
       serverId: attempt.session.peerId,
     };
     const keys = connectionKeys(context, attempt.hello, attempt.answer);
-    if (send(attempt.fd, keys.clientProof) !== keys.clientProof.length) {
+    if (network.send(attempt.fd, keys.clientProof) !== keys.clientProof.length) {
       this.#fail("cannot send");
       return;
     }
@@ -179,7 +173,7 @@ export class Connector implements Pollable {
 
   #fail(reason: string): void {
     this.lastFailure = reason;
-    if (this.#attempt !== null) close(this.#attempt.fd);
+    if (this.#attempt !== null) this.#options.network.close(this.#attempt.fd);
     this.#attempt = null;
     this.#notBeforeMs = this.#nowMs + PAUSE_MS;
   }

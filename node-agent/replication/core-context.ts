@@ -1,7 +1,8 @@
 import type { MutationListener } from "#model/replication/dirty-set.ts";
 import type { BootMs, ModuleId, NodeId } from "#model/shared/ids.ts";
 import type { EngineEvent, PeerAddress } from "./engine.ts";
-import type { ResyncSpec, ResyncWorkerLink } from "./resync-link.ts";
+import type { Network } from "./network.ts";
+import type { ResyncLink, ResyncSpec } from "./resync-link.ts";
 import type { Sessions } from "./sessions.ts";
 
 /** `Omit` that keeps a union a union. */
@@ -13,6 +14,7 @@ export interface CoreContext {
   readonly moduleId: ModuleId;
   readonly nodeId: NodeId;
   readonly sessions: Sessions;
+  readonly network: Network;
   readonly replTimeoutMs: number;
   readonly resyncBytesPerSecond: number | null;
   readonly stateDirectory: string;
@@ -20,7 +22,7 @@ export interface CoreContext {
   readonly nowMs: () => BootMs;
   readonly emit: (event: EngineEvent) => void;
   /** Has a resync thread started; it talks through the link. */
-  readonly startResync: (job: ResyncJob) => ResyncWorkerLink;
+  readonly startResync: (job: ResyncJob) => ResyncLink;
 }
 
 /** The module's mounts, as the primary's side of replication sees them. */

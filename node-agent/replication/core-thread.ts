@@ -5,32 +5,27 @@
  */
 
 import { availableParallelism } from "node:os";
-import { MessageChannel, workerData } from "node:worker_threads";
+import { MessageChannel, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { bootMs } from "../adapters/linux/clock.ts";
-import { ERRNO } from "../adapters/linux/errno.ts";
+import { read } from "../adapters/linux/file.ts";
 import {
   keepCapabilitiesAcrossUids,
   raiseDescriptorLimit,
   setUmask,
   unshareFileSystemState,
 } from "../adapters/linux/identity.ts";
+import { linuxNetwork } from "../adapters/linux/network.ts";
+import { PollSet } from "../adapters/linux/poll.ts";
 import { BlockingPool } from "../fuse/blocking-pool.ts";
 import { FileIdAllocator } from "../fuse/ports.ts";
 import { FuseServer } from "../fuse/server.ts";
 import { LeaseCell } from "../peer/lease-cell.ts";
-import { Acceptor } from "./acceptor.ts";
 import { Applier } from "./applier.ts";
-import { Core } from "./core.ts";
-import { CoreCommands } from "./core-commands.ts";
+import { assembleCore, type ServerParts } from "./assemble-core.ts";
+import type { Core, CoreInbox } from "./core.ts";
 import type { CoreContext } from "./core-context.ts";
-import type { CoreStart, FromCore } from "./core-messages.ts";
-import type { PeerAddress } from "./engine.ts";
-import { LeaseGate } from "./lease-gate.ts";
-import { PrimarySide } from "./primary-side.ts";
+import type { CoreStart, FromCore, ToCore } from "./core-messages.ts";
 import { newResyncWords, ResyncWorkerLink } from "./resync-link.ts";
-import { SecondarySide } from "./secondary-side.ts";
-import { Sender } from "./sender.ts";
-import { Sessions } from "./sessions.ts";
 
 const DESCRIPTORS_WANTED = 1 << 20;
 /** They wait for disks, not for processors; more than a few only queue in the disk. */
@@ -63,91 +58,39 @@ function assemble(
   blocking: BlockingPool,
   post: (message: FromCore) => void,
 ): Core {
-  const cell = new LeaseCell(start.leaseCell);
-  const emit: CoreContext["emit"] = (event) => post({ kind: "event", event });
-  const gate = new LeaseGate({
-    cell,
-    clock: bootMs,
-    gapMs: start.gapMs,
-    onGap: (gapMs, endedAtBootMs) => emit({ kind: "gapNoticed", gapMs, endedAtBootMs }),
-  });
-  const sender = new Sender();
-  const onFault = (detail: string): void => {
-    emit({ kind: "localFault", errno: ERRNO.EIO, detail });
-    // It may have happened here in part: from now on the copies are not in step.
-    primary.diverged(detail);
-  };
-  const servers = serve(start, { sender, gate, blocking, onFault });
-  let addresses: readonly PeerAddress[] = [];
-  const sessions = new Sessions();
-  const context: CoreContext = {
-    ...start,
-    sessions,
-    addresses: () => addresses,
-    nowMs: bootMs,
-    emit,
-    startResync: (job) => startResync(start, job),
-  };
-  const primary = new PrimarySide(context, sender, {
-    onAttach: () => {
-      for (const server of servers) server.onAttach();
-    },
-    watch: (listener) => {
-      for (const server of servers) server.mutations = listener;
-    },
-  });
   const rootFds = start.trees.map((tree) => tree.rootFd);
-  const secondary = new SecondarySide(context, new Applier(rootFds), blocking);
-  const acceptor = new Acceptor({
-    listener: start.listenerFd,
-    moduleId: start.moduleId,
-    nodeId: start.nodeId,
-    sessions,
-    userTimeoutMs: start.replTimeoutMs,
-    onAccepted: (purpose, established) => secondary.accept(purpose, established),
-  });
-  const commands = new CoreCommands({
-    sender,
-    primary,
-    secondary,
-    gate,
-    blocking,
-    servers,
+  return assembleCore({
+    ...start,
     rootFds,
-    sessions,
-    acceptor,
-    replTimeoutMs: start.replTimeoutMs,
+    cell: new LeaseCell(start.leaseCell),
     nowMs: bootMs,
-    setAddresses: (known) => {
-      addresses = known;
-    },
-    emit,
-    reply: (id, result) => post({ kind: "reply", id, result }),
-  });
-  const { port, wakeFd } = start;
-  return new Core({
-    port,
-    wakeFd,
-    cell,
-    gate,
+    network: linuxNetwork,
+    newPoller: (slots) => new PollSet(slots),
+    inbox: inboxOf(start),
     blocking,
-    servers,
-    sender,
-    primary,
-    secondary,
-    acceptor,
-    commands,
+    applier: new Applier(rootFds),
+    newServers: (parts) => serve(start, parts, blocking),
+    startResync: (job) => startResync(start, job),
+    emit: (event) => post({ kind: "event", event }),
+    reply: (id, result) => post({ kind: "reply", id, result }),
   });
 }
 
-type ServerParts = {
-  readonly sender: Sender;
-  readonly gate: LeaseGate;
-  readonly blocking: BlockingPool;
-  readonly onFault: (detail: string) => void;
-};
+function inboxOf({ port, wakeFd }: CoreStart): CoreInbox {
+  const counter = new Uint8Array(8);
+  return {
+    wakeFd,
+    clearWake: () => {
+      read(wakeFd, counter, counter.length);
+    },
+    take: () => {
+      const received: { message: ToCore } | undefined = receiveMessageOnPort(port);
+      return received?.message ?? null;
+    },
+  };
+}
 
-function serve(start: CoreStart, parts: ServerParts): FuseServer[] {
+function serve(start: CoreStart, parts: ServerParts, blocking: BlockingPool): FuseServer[] {
   const ids = new FileIdAllocator(start.trees.length);
   return start.trees.map(
     (tree, number) =>
@@ -155,9 +98,9 @@ function serve(start: CoreStart, parts: ServerParts): FuseServer[] {
         device: tree.device,
         tree: { number, id: number + 1, rootFd: tree.rootFd, exclusions: tree.exclusions },
         ids,
-        sink: parts.sender,
+        sink: parts.sink,
         gate: parts.gate,
-        blocking: parts.blocking,
+        blocking,
         onFault: ({ operation, detail }) => parts.onFault(`${operation}: ${detail}`),
       }),
   );

@@ -5,17 +5,16 @@
  * holds up another.
  */
 
-import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { BootMs } from "#model/shared/ids.ts";
 import { ERRNO } from "../adapters/linux/errno.ts";
-import { read } from "../adapters/linux/file.ts";
-import { POLLIN, PollSet } from "../adapters/linux/poll.ts";
+import { POLLIN } from "../adapters/linux/poll.ts";
 import type { BlockingCalls, FuseService } from "../fuse/ports.ts";
 import type { LeaseCell } from "../peer/lease-cell.ts";
 import type { Acceptor } from "./acceptor.ts";
 import type { CoreCommands } from "./core-commands.ts";
 import type { ToCore } from "./core-messages.ts";
 import type { LeaseGate } from "./lease-gate.ts";
+import type { Poller } from "./network.ts";
 import type { Pollable } from "./pollable.ts";
 import type { PrimarySide } from "./primary-side.ts";
 import type { SecondarySide } from "./secondary-side.ts";
@@ -36,10 +35,20 @@ export interface BlockingWakeups extends BlockingCalls {
   handleReadable(): void;
 }
 
-/** Everything that a turn works with, made by core-thread.ts. */
-export type CoreParts = {
-  readonly port: MessagePort;
+/** What the agent's main thread says, and how it wakes the loop. */
+export interface CoreInbox {
+  /** Becomes readable when there is something to take, from the main thread or a resync's. */
   readonly wakeFd: number;
+  /** Takes the wake-up back; what comes after it wakes anew. */
+  clearWake(): void;
+  take(): ToCore | null;
+}
+
+/** Everything that a turn works with, made by assemble-core.ts. */
+export type CoreParts = {
+  readonly inbox: CoreInbox;
+  /** A set of that many slots. */
+  readonly newPoller: (slots: number) => Poller;
   readonly cell: LeaseCell;
   readonly gate: LeaseGate;
   readonly blocking: BlockingWakeups;
@@ -53,12 +62,11 @@ export type CoreParts = {
 
 export class Core {
   readonly #parts: CoreParts;
-  readonly #poll: PollSet;
+  readonly #poll: Poller;
   readonly #slots: number;
   readonly #polled: (Pollable | null)[] = [];
   readonly #fixed: readonly Pollable[];
   readonly #devices: readonly Pollable[];
-  readonly #counter = new Uint8Array(8);
   #nowMs: BootMs;
   #tickedMs: BootMs = 0;
   #timesMs: BootMs = 0;
@@ -66,15 +74,16 @@ export class Core {
   #wasWindowFull = false;
   /** Something that could be polled is not: what holds it back (a lease, a pause) may end. */
   #isHeldBack = false;
+  #armed = 0;
 
   constructor(parts: CoreParts) {
     this.#parts = parts;
     this.#nowMs = parts.gate.look(Number.POSITIVE_INFINITY);
-    const { blocking, wakeFd, servers } = parts;
+    const { blocking, inbox, servers, newPoller } = parts;
     this.#slots = OTHER_SLOTS + servers.length;
-    this.#poll = new PollSet(this.#slots);
+    this.#poll = newPoller(this.#slots);
     this.#fixed = [
-      { fd: wakeFd, events: POLLIN, onReady: () => this.#takeMessages() },
+      { fd: inbox.wakeFd, events: POLLIN, onReady: () => this.#takeMessages() },
       {
         fd: blocking.descriptor,
         events: POLLIN,
@@ -92,20 +101,29 @@ export class Core {
   run(): void {
     const { cell, commands } = this.#parts;
     cell.watchDataThread(true);
-    while (!commands.isClosed) this.#turn();
+    while (!commands.isClosed) {
+      const timeoutMs = this.prepare();
+      this.#poll.wait(timeoutMs);
+      this.proceed(timeoutMs);
+    }
     cell.watchDataThread(false);
   }
 
-  #turn(): void {
-    const { cell, gate, sender, primary, secondary } = this.#parts;
-    const count = this.#arm();
-    const timeoutMs = gate.heldCount > 0 || this.#isHeldBack ? HELD_MS : IDLE_MS;
+  /** The first half of a turn, up to the wait: says how long that may take. */
+  prepare(): number {
+    const { gate } = this.#parts;
+    this.#armed = this.#arm();
     gate.look(0);
-    this.#poll.wait(timeoutMs);
+    return gate.heldCount > 0 || this.#isHeldBack ? HELD_MS : IDLE_MS;
+  }
+
+  /** The second half, after a wait of at most `timeoutMs`. */
+  proceed(timeoutMs: number): void {
+    const { cell, gate, sender, primary, secondary } = this.#parts;
     this.#nowMs = gate.look(timeoutMs);
     sender.nowMs = this.#nowMs;
     cell.countDataProgress();
-    for (let slot = 0; slot < count; slot += 1) {
+    for (let slot = 0; slot < this.#armed; slot += 1) {
       const ready = this.#poll.ready(slot);
       if (ready !== 0) this.#polled[slot]?.onReady(ready);
     }
@@ -182,14 +200,10 @@ export class Core {
   }
 
   #takeMessages(): void {
-    const { wakeFd, port, commands, primary, secondary } = this.#parts;
-    read(wakeFd, this.#counter, this.#counter.length);
+    const { inbox, commands, primary, secondary } = this.#parts;
+    inbox.clearWake();
     primary.drainWorker();
     secondary.drainWorker();
-    for (;;) {
-      const received: { message: ToCore } | undefined = receiveMessageOnPort(port);
-      if (received === undefined) return;
-      commands.take(received.message);
-    }
+    for (let said = inbox.take(); said !== null; said = inbox.take()) commands.take(said);
   }
 }

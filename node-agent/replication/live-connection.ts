@@ -6,11 +6,13 @@
 import { ok, type Result } from "#model/shared/result.ts";
 import { POLLIN, POLLOUT } from "../adapters/linux/poll.ts";
 import { type DecodedFrame, decodeFrames } from "./frame.ts";
+import type { Network } from "./network.ts";
 import type { Established, Pollable } from "./pollable.ts";
 import { type ConnectionLost, SealedConnection } from "./sealed-connection.ts";
 import type { RecordSink } from "./sender.ts";
 
 export type LiveConnectionOptions = {
+  readonly network: Network;
   /** Null, or why the connection must be closed. Nothing that follows is taken then. */
   readonly take: (decoded: DecodedFrame) => string | null;
   /** Everything that one read brought has been taken. */
@@ -48,7 +50,7 @@ export class LiveConnection implements Pollable, RecordSink {
   /** In place of the one before. */
   open({ fd, sendKey, receiveKey }: Established): void {
     this.close();
-    this.#connection = new SealedConnection(fd, sendKey, receiveKey);
+    this.#connection = new SealedConnection(this.#options.network, fd, sendKey, receiveKey);
   }
 
   close(): void {

@@ -1,5 +1,3 @@
-import { close } from "../adapters/linux/file.ts";
-
 /** Something that a loop polls: a descriptor, what it waits for, and what to do then. */
 export interface Pollable {
   readonly fd: number;
@@ -14,8 +12,3 @@ export type Established = {
   readonly sendKey: Buffer;
   readonly receiveKey: Buffer;
 };
-
-/** Nobody wants the connection after all. */
-export function abandon(established: Established): void {
-  close(established.fd);
-}

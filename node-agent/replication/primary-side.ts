@@ -13,7 +13,6 @@
  * a new connection and goes on where the secondary stopped.
  */
 
-import { randomBytes } from "node:crypto";
 import { DirtySet, type DirtySnapshot } from "#model/replication/dirty-set.ts";
 import type { BootMs, Epoch } from "#model/shared/ids.ts";
 import { Connector } from "./connector.ts";
@@ -21,8 +20,8 @@ import type { CoreContext, ServedTrees } from "./core-context.ts";
 import type { PeerAddress } from "./engine.ts";
 import { ATTACHMENT_ID_BYTES, type DecodedFrame, encodeFrame, type Frame } from "./frame.ts";
 import { LiveConnection } from "./live-connection.ts";
-import { abandon, type Established, type Pollable } from "./pollable.ts";
-import type { ResyncMessage, ResyncWorkerLink } from "./resync-link.ts";
+import type { Established, Pollable } from "./pollable.ts";
+import type { ResyncLink, ResyncMessage } from "./resync-link.ts";
 import type { Sender } from "./sender.ts";
 import { WireWriter } from "./wire.ts";
 
@@ -39,7 +38,7 @@ type Attachment = {
   readonly epoch: Epoch;
   stage: Stage;
   askedAtMs: BootMs;
-  worker: ResyncWorkerLink | null;
+  worker: ResyncLink | null;
   /** Where the present connection leads: the resync thread goes there too. */
   address: PeerAddress | null;
   /** Since when there is no connection, or null. */
@@ -52,10 +51,7 @@ export class PrimarySide {
   readonly #trees: ServedTrees;
   readonly #dirty = new DirtySet();
   #attachment: Attachment | null = null;
-  readonly #live = new LiveConnection({
-    take: (decoded) => this.#take(decoded),
-    onLost: (reason) => this.#lost(reason),
-  });
+  readonly #live: LiveConnection;
   #connector: Connector | null = null;
   #pausedAtMs: BootMs | null = null;
   /** Milliseconds by which each request is delayed, so that a resync can catch up. */
@@ -65,6 +61,11 @@ export class PrimarySide {
     this.#context = context;
     this.#sender = sender;
     this.#trees = trees;
+    this.#live = new LiveConnection({
+      network: context.network,
+      take: (decoded) => this.#take(decoded),
+      onLost: (reason) => this.#lost(reason),
+    });
   }
 
   /** On the wire of the live stream since the start. */
@@ -95,7 +96,7 @@ export class PrimarySide {
   start(epoch: Epoch): void {
     this.end();
     this.#attachment = {
-      id: randomBytes(ATTACHMENT_ID_BYTES),
+      id: this.#context.network.randomBytes(ATTACHMENT_ID_BYTES),
       epoch,
       stage: "asking",
       askedAtMs: this.#context.nowMs(),
@@ -168,12 +169,13 @@ export class PrimarySide {
   }
 
   #connect(delayMs = 0): void {
-    const { moduleId, nodeId, sessions, addresses, replTimeoutMs } = this.#context;
+    const { moduleId, nodeId, network, sessions, addresses, replTimeoutMs } = this.#context;
     this.#connector?.close();
     this.#connector = new Connector({
       purpose: "live",
       moduleId,
       nodeId,
+      network,
       userTimeoutMs: replTimeoutMs,
       notBeforeMs: this.#context.nowMs() + delayMs,
       session: () => sessions.newest(),
@@ -187,7 +189,8 @@ export class PrimarySide {
     const attachment = this.#attachment;
     this.#connector = null;
     if (attachment === null) {
-      abandon(established);
+      // Nobody wants the connection after all.
+      this.#context.network.close(established.fd);
       return;
     }
     this.#live.open(established);

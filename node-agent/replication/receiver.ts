@@ -21,11 +21,14 @@ import type { ConnectionLost } from "./sealed-connection.ts";
 import type { RecordSink } from "./sender.ts";
 import { WireWriter } from "./wire.ts";
 
+/** Performs operations on this node's own directories (applier.ts). */
+export interface OperationApplier extends Pick<Applier, "apply" | "reset"> {
+  readonly files: Pick<FileTable, "hold" | "releaser">;
+}
+
 export type ReceiverPorts = {
   readonly order: ReceiverOrder;
-  readonly applier: Pick<Applier, "apply"> & {
-    readonly files: Pick<FileTable, "hold" | "releaser">;
-  };
+  readonly applier: Omit<OperationApplier, "reset">;
   readonly blocking: BlockingCalls;
   /** This copy is no longer in step: the attachment is over. */
   readonly onFault: (errno: number, detail: string) => void;

@@ -65,8 +65,17 @@ export type ResyncAnswer = { readonly answer: boolean | DirtySnapshot };
 /** Shared words of one run: a count of answers to wait on, and the wish to end it. */
 export const newResyncWords = (): SharedArrayBuffer => new SharedArrayBuffer(8);
 
+/** A resync thread as the core's loop sees it. */
+export interface ResyncLink {
+  /** Takes what the resync thread said since; `answer` is called for each of its calls. */
+  drain(take: (message: ResyncMessage) => boolean | DirtySnapshot | null): void;
+  /** The run is to end; it says `finished` when it has. */
+  cancel(): void;
+  close(): void;
+}
+
 /** The core's end. */
-export class ResyncWorkerLink {
+export class ResyncWorkerLink implements ResyncLink {
   readonly #port: MessagePort;
   readonly #words: Int32Array;
 
@@ -75,7 +84,6 @@ export class ResyncWorkerLink {
     this.#words = new Int32Array(words);
   }
 
-  /** Takes what the resync thread said since; `answer` is called for each of its calls. */
   drain(take: (message: ResyncMessage) => boolean | DirtySnapshot | null): void {
     for (;;) {
       const received: { message: ResyncMessage } | undefined = receiveMessageOnPort(this.#port);
@@ -85,7 +93,6 @@ export class ResyncWorkerLink {
     }
   }
 
-  /** The run is to end; it says `finished` when it has. */
   cancel(): void {
     Atomics.store(this.#words, CANCELLED, 1);
   }

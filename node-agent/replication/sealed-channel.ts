@@ -1,5 +1,6 @@
 /** A `RecordChannel` of a resync thread over a sealed connection; here every call may block. */
 
+import { linuxNetwork } from "../adapters/linux/network.ts";
 import { POLLIN, POLLOUT, PollSet } from "../adapters/linux/poll.ts";
 import { ChannelClosed, type RecordChannel } from "../resync/resync.ts";
 import { Connector, type ConnectorOptions } from "./connector.ts";
@@ -21,7 +22,7 @@ export class SealedChannel implements RecordChannel {
 
   constructor(established: Established, isCancelled: () => boolean) {
     const { fd, sendKey, receiveKey } = established;
-    this.#connection = new SealedConnection(fd, sendKey, receiveKey);
+    this.#connection = new SealedConnection(linuxNetwork, fd, sendKey, receiveKey);
     this.#isCancelled = isCancelled;
   }
 
@@ -81,13 +82,14 @@ export class SealedChannel implements RecordChannel {
 
 /** Connects within a bound; or says why it could not. */
 export function connectBlocking(
-  options: Omit<ConnectorOptions, "onConnected">,
+  options: Omit<ConnectorOptions, "onConnected" | "network">,
   nowMs: () => number,
 ): Established | string {
   const poll = new PollSet(1);
   let established: Established | null = null;
   const connector = new Connector({
     ...options,
+    network: linuxNetwork,
     onConnected: (found) => {
       established = found;
     },

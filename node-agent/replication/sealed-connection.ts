@@ -9,8 +9,7 @@
 import type { Result } from "#model/shared/result.ts";
 import { err, ok } from "#model/shared/result.ts";
 import { ERRNO, errnoName } from "../adapters/linux/errno.ts";
-import { close } from "../adapters/linux/file.ts";
-import { receive, send } from "../adapters/linux/socket.ts";
+import type { Network } from "./network.ts";
 import { Opener, RECORD_BYTES_MAX, RECORD_OVERHEAD_BYTES, Sealer } from "./sealed-stream.ts";
 
 const RECEIVE_BYTES = RECORD_BYTES_MAX + RECORD_OVERHEAD_BYTES;
@@ -23,6 +22,7 @@ export type ConnectionLost = { readonly kind: "connectionLost"; readonly reason:
 
 export class SealedConnection {
   readonly fd: number;
+  readonly #network: Network;
   readonly #sealer: Sealer;
   readonly #opener: Opener;
   #unsent: Buffer[] = [];
@@ -34,7 +34,8 @@ export class SealedConnection {
   bytesSent = 0;
   bytesReceived = 0;
 
-  constructor(fd: number, sendKey: Uint8Array, receiveKey: Uint8Array) {
+  constructor(network: Network, fd: number, sendKey: Uint8Array, receiveKey: Uint8Array) {
+    this.#network = network;
     this.fd = fd;
     this.#sealer = new Sealer(sendKey);
     this.#opener = new Opener(receiveKey);
@@ -57,7 +58,7 @@ export class SealedConnection {
   flush(): Result<void, ConnectionLost> {
     let sentParts = 0;
     for (const [index, part] of this.#unsent.entries()) {
-      const sent = send(this.fd, part);
+      const sent = this.#network.send(this.fd, part);
       if (sent === -ERRNO.EAGAIN) break;
       if (sent === -ERRNO.EINTR) break;
       if (sent < 0) return lost(`send: ${errnoName(sent)}`);
@@ -80,7 +81,7 @@ export class SealedConnection {
     this.#makeRoom();
     const length = Math.min(this.#received.length - this.#end, RECEIVE_BYTES_AT_ONCE);
     const into = this.#received.subarray(this.#end, this.#end + length);
-    const got = receive(this.fd, into, length, 0);
+    const got = this.#network.receive(this.fd, into, length);
     if (got === -ERRNO.EAGAIN || got === -ERRNO.EINTR) return ok(undefined);
     if (got < 0) return lost(`recv: ${errnoName(got)}`);
     if (got === 0) return lost("the peer closed the connection");
@@ -104,7 +105,7 @@ export class SealedConnection {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    close(this.fd);
+    this.#network.close(this.fd);
   }
 
   /** Moves what is left to the front, and grows to a whole large record when one is arriving. */

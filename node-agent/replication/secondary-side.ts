@@ -10,14 +10,13 @@ import { ReceiverOrder, type Refusal } from "#model/replication/receiver-order.t
 import type { BootMs, Epoch } from "#model/shared/ids.ts";
 import type { Result } from "#model/shared/result.ts";
 import type { BlockingCalls } from "../fuse/ports.ts";
-import type { Applier } from "./applier.ts";
 import type { CoreContext } from "./core-context.ts";
 import type { DecodedFrame } from "./frame.ts";
 import type { Purpose } from "./hello.ts";
 import { LiveConnection } from "./live-connection.ts";
-import { abandon, type Established, type Pollable } from "./pollable.ts";
-import { Receiver } from "./receiver.ts";
-import type { ResyncWorkerLink } from "./resync-link.ts";
+import type { Established, Pollable } from "./pollable.ts";
+import { type OperationApplier, Receiver } from "./receiver.ts";
+import type { ResyncLink } from "./resync-link.ts";
 
 /** What a primary asked for, until the main thread answers. */
 type Asked = { readonly epoch: Epoch; readonly attachmentId: string };
@@ -27,23 +26,25 @@ type CopyState = "none" | "copying" | "complete";
 export class SecondarySide {
   readonly order = new ReceiverOrder();
   readonly #context: CoreContext;
-  readonly #applier: Applier;
+  readonly #applier: OperationApplier;
   readonly #receiver: Receiver;
-  readonly #live = new LiveConnection({
-    take: (decoded) => this.#take(decoded),
-    onBatch: () => this.#finishBatch(),
-    onLost: () => this.#closeConnection(),
-  });
+  readonly #live: LiveConnection;
   #asked: Asked | null = null;
   /** The main thread agreed, and the resync thread of an attempt before has yet to end. */
   #isAdmitted = false;
-  #worker: ResyncWorkerLink | null = null;
+  #worker: ResyncLink | null = null;
   #copy: CopyState = "none";
   #lostAtMs: BootMs | null = null;
 
-  constructor(context: CoreContext, applier: Applier, blocking: BlockingCalls) {
+  constructor(context: CoreContext, applier: OperationApplier, blocking: BlockingCalls) {
     this.#context = context;
     this.#applier = applier;
+    this.#live = new LiveConnection({
+      network: context.network,
+      take: (decoded) => this.#take(decoded),
+      onBatch: () => this.#finishBatch(),
+      onLost: () => this.#closeConnection(),
+    });
     const onFault = (errno: number, detail: string): void => this.#onFault(errno, detail);
     this.#receiver = new Receiver({ order: this.order, applier, blocking, onFault });
   }
@@ -125,7 +126,7 @@ export class SecondarySide {
     const { attachmentId, phase } = this.order;
     const isWanted = phase === "resyncing" && this.#copy === "none" && this.#worker === null;
     if (!isWanted || attachmentId === null) {
-      abandon(established);
+      this.#context.network.close(established.fd);
       return;
     }
     this.#copy = "copying";

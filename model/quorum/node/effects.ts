@@ -1,3 +1,4 @@
+import { areEqual } from "../../shared/equal.ts";
 import type { NodeEffect } from "../types.ts";
 import type { Outputs } from "./outputs.ts";
 import type { NodeState } from "./state.ts";
@@ -13,7 +14,8 @@ export function effectsBetween(before: NodeState | null, after: NodeState): read
   if (now === null) return [];
   const effects: NodeEffect[] = [];
   restrain(effects, was, now, after);
-  if (JSON.stringify(before?.disk) !== JSON.stringify(after.disk)) {
+  const isNews = !areEqual(before?.disk, after.disk);
+  if (isNews && after.role.kind !== "broken") {
     effects.push({ kind: "persist", disk: after.disk });
   }
   allow(effects, was, now, after);
@@ -47,7 +49,7 @@ function restrain(to: NodeEffect[], was: Outputs | null, now: Outputs, s: NodeSt
   if (!now.isStandingVoteHeld && was?.isStandingVoteHeld === true) {
     to.push({ kind: "setStandingVote", isHeld: false });
   }
-  if (now.data.kind === "refuse" && !isSame(was?.data, now.data)) {
+  if (now.data.kind === "refuse" && !areEqual(was?.data, now.data)) {
     to.push({ kind: "refuseBelow", epoch: now.data.below });
   }
 }
@@ -68,7 +70,7 @@ function allow(to: NodeEffect[], was: Outputs | null, now: Outputs, s: NodeState
     to.push({ kind: "setStandingVote", isHeld: true });
   }
   if (now.isDraining && was?.isDraining !== true) to.push({ kind: "drainReceiver" });
-  if (now.data.kind !== "refuse" && !isSame(was?.data, now.data)) {
+  if (now.data.kind !== "refuse" && !areEqual(was?.data, now.data)) {
     to.push(
       now.data.kind === "follow"
         ? { kind: "follow", epoch: now.data.epoch }
@@ -88,13 +90,10 @@ function allow(to: NodeEffect[], was: Outputs | null, now: Outputs, s: NodeState
 
 function tell(to: NodeEffect[], was: Outputs | null, now: Outputs): void {
   if (now.sign !== null && now.sign !== was?.sign) to.push({ kind: "sign", text: now.sign });
-  if (!isSame(was?.peerState, now.peerState)) {
+  if (!areEqual(was?.peerState, now.peerState)) {
     to.push({ kind: "publishPeerState", state: now.peerState });
   }
-  if (now.target !== null && !isSame(was?.target, now.target)) {
+  if (now.target !== null && !areEqual(was?.target, now.target)) {
     to.push({ kind: "setTarget", ...now.target });
   }
 }
-
-/** Both sides were built by the same code, so equal values have equal JSON. */
-const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);

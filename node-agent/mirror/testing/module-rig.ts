@@ -7,6 +7,7 @@ import type { WitnessRecord } from "#model/quorum/record.ts";
 import { TIMER_PROFILES } from "#model/quorum/timers.ts";
 import type { NodeConfig } from "#model/quorum/types.ts";
 import { assert } from "#model/shared/assert.ts";
+import { systemTimers } from "../../adapters/timers.ts";
 import { moduleConfig } from "../../modules/testing/test-config.ts";
 import { TestModule, until } from "../../modules/testing/test-module.ts";
 import type { Heartbeats } from "../../peer/heartbeats.ts";
@@ -15,6 +16,7 @@ import { DataPlane } from "../data-plane.ts";
 import { MirrorModule, type ModuleHappening } from "../mirror-module.ts";
 import { QuorumStore } from "../quorum-store.ts";
 import { Service } from "../service.ts";
+import { machineParts } from "../service-parts.ts";
 import { FakeEngine } from "./fake-engine.ts";
 
 const QUORUM: NodeConfig = {
@@ -73,6 +75,7 @@ export class ModuleRig {
       ...{ peerInstanceId: null, peerBootId: null, grants: {}, networks: [] },
       dropped: { malformed: 0, unknownSession: 0, unauthentic: 0, replayed: 0 },
       ...{ hungModules: [], hasHungMainThread: false },
+      lastListedBootMs: lastHeardBootMs === null ? {} : { shop: lastHeardBootMs },
     });
   }
 
@@ -118,6 +121,7 @@ export class ModuleRig {
     return new MirrorModule({
       ...{ moduleId: "shop", config, quorum: QUORUM, cell, store: this.store },
       ...{ bootId: "boot1", incarnation: "run1", clock: { bootMs: nowMs, unixMs: nowMs } },
+      timers: systemTimers,
       heartbeats: silentHeartbeats,
       witness: {
         ask: async (request) => {
@@ -151,9 +155,12 @@ export class ModuleRig {
         }),
       newService: (onEvent, beforeServing, isInMaintenance) =>
         new Service({
-          ...{ moduleId: "shop", nodeId: "node1", config, onEvent, beforeServing, isInMaintenance },
-          ...{ directories: files.directories, containment: files.containment },
-          ...{ mountPoints: [], sparedProcessIds: [], nowUnixMs: nowMs },
+          ...{ onEvent, beforeServing, isInMaintenance },
+          parts: machineParts({
+            ...{ moduleId: "shop", nodeId: "node1", config },
+            ...{ directories: files.directories, containment: files.containment },
+            ...{ mountPoints: [], sparedProcessIds: [], nowUnixMs: nowMs },
+          }),
         }),
       tell: (happening) => this.told.push(happening),
       onChanged: () => undefined,

@@ -4,6 +4,8 @@ import { join } from "node:path";
 import { decideVote } from "#model/quorum/decide-vote.ts";
 import type { WitnessRecord } from "#model/quorum/record.ts";
 import { TIMER_PROFILES } from "#model/quorum/timers.ts";
+import { systemTimers } from "../../adapters/timers.ts";
+import { thisMachine } from "../machine.ts";
 import type { MirrorPortsBase } from "../open-mirror.ts";
 import { FakeEngine } from "./fake-engine.ts";
 import { QuietPeering } from "./quiet-peering.ts";
@@ -36,6 +38,7 @@ export class QuietNode {
         ],
       },
       clock: { bootMs: nowMs, unixMs: nowMs },
+      ...{ timers: systemTimers, machine: thisMachine },
       heartbeats: this.quiet.peering.heartbeats,
       witness: {
         ask: async (request) => {

@@ -19,7 +19,7 @@ export class QuietPeering {
   tick(atBootMs: number): void {
     this.#onView({
       ...{ atBootMs, lastHeardBootMs: null, lastAnsweredBootMs: null },
-      ...{ peerInstanceId: null, peerBootId: null, grants: {}, networks: [] },
+      ...{ peerInstanceId: null, peerBootId: null, grants: {}, networks: [], lastListedBootMs: {} },
       dropped: { malformed: 0, unknownSession: 0, unauthentic: 0, replayed: 0 },
       ...{ hungModules: [], hasHungMainThread: false },
     });

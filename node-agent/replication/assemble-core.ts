@@ -1,0 +1,108 @@
+/**
+ * Puts the parts of a module's data loop together. Whatever touches the machine comes in as a port:
+ * core-thread.ts gives the kernel's, the simulation its own, and both run what is made here.
+ */
+
+import type { BootMs, ModuleId, NodeId } from "#model/shared/ids.ts";
+import { ERRNO } from "../adapters/linux/errno.ts";
+import type { FuseService, ReplyGate } from "../fuse/ports.ts";
+import type { LeaseCell } from "../peer/lease-cell.ts";
+import { Acceptor } from "./acceptor.ts";
+import { type BlockingWakeups, Core, type CoreInbox } from "./core.ts";
+import { CoreCommands } from "./core-commands.ts";
+import type { CoreContext } from "./core-context.ts";
+import type { CommandResult } from "./core-messages.ts";
+import type { PeerAddress } from "./engine.ts";
+import { LeaseGate } from "./lease-gate.ts";
+import type { Network, Poller } from "./network.ts";
+import type { OperationSink } from "./operation.ts";
+import { PrimarySide } from "./primary-side.ts";
+import type { OperationApplier } from "./receiver.ts";
+import { SecondarySide } from "./secondary-side.ts";
+import { Sender } from "./sender.ts";
+import { Sessions } from "./sessions.ts";
+
+/** What the servers of the mounts are connected to. */
+export type ServerParts = {
+  readonly sink: OperationSink;
+  readonly gate: ReplyGate;
+  readonly onFault: (detail: string) => void;
+};
+
+export type CorePorts = {
+  readonly moduleId: ModuleId;
+  readonly nodeId: NodeId;
+  readonly stateDirectory: string;
+  readonly replTimeoutMs: number;
+  readonly gapMs: number;
+  readonly resyncBytesPerSecond: number | null;
+  readonly listenerFd: number;
+  readonly rootFds: readonly number[];
+  readonly cell: LeaseCell;
+  readonly nowMs: () => BootMs;
+  readonly network: Network;
+  readonly newPoller: (slots: number) => Poller;
+  readonly inbox: CoreInbox;
+  readonly blocking: BlockingWakeups;
+  readonly applier: OperationApplier;
+  readonly newServers: (parts: ServerParts) => readonly FuseService[];
+  readonly startResync: CoreContext["startResync"];
+  readonly emit: CoreContext["emit"];
+  readonly reply: (id: number, result: CommandResult) => void;
+};
+
+/** The loop, ready to run. */
+export function assembleCore(ports: CorePorts): Core {
+  const { cell, nowMs, emit, blocking, inbox, newPoller } = ports;
+  const gate = new LeaseGate({
+    cell,
+    clock: nowMs,
+    gapMs: ports.gapMs,
+    onGap: (gapMs, endedAtBootMs) => emit({ kind: "gapNoticed", gapMs, endedAtBootMs }),
+  });
+  const sender = new Sender();
+  const onFault = (detail: string): void => {
+    emit({ kind: "localFault", errno: ERRNO.EIO, detail });
+    // It may have happened here in part: from now on the copies are not in step.
+    primary.diverged(detail);
+  };
+  const servers = ports.newServers({ sink: sender, gate, onFault });
+  let addresses: readonly PeerAddress[] = [];
+  const sessions = new Sessions();
+  const context: CoreContext = { ...ports, sessions, addresses: () => addresses };
+  const primary = new PrimarySide(context, sender, {
+    onAttach: () => {
+      for (const server of servers) server.onAttach();
+    },
+    watch: (listener) => {
+      for (const server of servers) server.mutations = listener;
+    },
+  });
+  const secondary = new SecondarySide(context, ports.applier, blocking);
+  const acceptor = newAcceptor(ports, sessions, secondary);
+  const commands = new CoreCommands({
+    ...{ sender, primary, secondary, gate, blocking, servers, sessions, acceptor, nowMs, emit },
+    rootFds: ports.rootFds,
+    replTimeoutMs: ports.replTimeoutMs,
+    setAddresses: (known) => {
+      addresses = known;
+    },
+    reply: ports.reply,
+  });
+  return new Core({
+    ...{ inbox, newPoller, cell, gate, blocking, servers, sender, primary, secondary },
+    ...{ acceptor, commands },
+  });
+}
+
+function newAcceptor(ports: CorePorts, sessions: Sessions, secondary: SecondarySide): Acceptor {
+  return new Acceptor({
+    listener: ports.listenerFd,
+    moduleId: ports.moduleId,
+    nodeId: ports.nodeId,
+    sessions,
+    userTimeoutMs: ports.replTimeoutMs,
+    network: ports.network,
+    onAccepted: (purpose, established) => secondary.accept(purpose, established),
+  });
+}

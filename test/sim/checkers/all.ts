@@ -1,0 +1,27 @@
+import type { Checker } from "./checker.ts";
+import { NoStorms } from "./l3-messages.ts";
+import { OnePrimary } from "./s1-one-primary.ts";
+import { EpochsRise } from "./s2-epochs.ts";
+import { OnlyMembers } from "./s3-membership.ts";
+import { NothingLost } from "./s4-nothing-lost.ts";
+import { AcknowledgedEverywhere } from "./s5-acknowledged.ts";
+import { AddressFollows } from "./s6-address.ts";
+import { AppliedInOrder } from "./s7-applied.ts";
+import { NoHalfWrittenPrimary } from "./s8-half-written.ts";
+import { VotesHold } from "./s10-votes.ts";
+import { NoSecrets } from "./s12-secrets.ts";
+
+/** Every judge that looks on while the world lives; S9, L1, L2 and L4 come at its end (run.ts). */
+export const allCheckers = (): readonly Checker[] => [
+  new OnePrimary(),
+  new EpochsRise(),
+  new OnlyMembers(),
+  new NothingLost(),
+  new AcknowledgedEverywhere(),
+  new AddressFollows(),
+  new AppliedInOrder(),
+  new NoHalfWrittenPrimary(),
+  new VotesHold(),
+  new NoSecrets(),
+  new NoStorms(),
+];

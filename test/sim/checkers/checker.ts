@@ -1,0 +1,72 @@
+import type { NodeDisk } from "#model/quorum/disk.ts";
+import type { PeerState } from "#model/quorum/peer-state.ts";
+import type { WitnessRecord } from "#model/quorum/record.ts";
+import type { VoteRequest } from "#model/quorum/votes.ts";
+import type { Oracle } from "../oracle.ts";
+import type { SimTree } from "../sim-disk.ts";
+import type { TraceEvent } from "../trace.ts";
+
+/** An invariant does not hold: the history that led here is a bug's. */
+export class Violation extends Error {
+  readonly invariant: string;
+
+  constructor(invariant: string, text: string) {
+    super(text);
+    this.invariant = invariant;
+  }
+}
+
+/** One node as judges see it: from outside, with everything in view. */
+export type NodeView = {
+  readonly id: string;
+  /** An operation that comes now would be carried out and answered. */
+  readonly accepts: boolean;
+  readonly servedEpoch: number | null;
+  readonly quorum: NodeDisk | null;
+  readonly tree: SimTree;
+  /** A resync into this copy has begun and not ended. */
+  readonly isHalfWritten: boolean;
+  readonly hasAddress: boolean;
+  readonly isFrozen: boolean;
+  readonly isOn: boolean;
+  /** Milliseconds since a hypervisor let it go on. */
+  readonly resumedForMs: number;
+};
+
+/** What a judge may look at. */
+export interface Scene {
+  readonly nowMs: number;
+  readonly trueMs: number;
+  readonly oracle: Oracle;
+  readonly nodes: readonly NodeView[];
+  view(id: string): NodeView;
+  /** Everything has been well and nobody has written for a while. */
+  readonly isIdle: boolean;
+  /** What a majority has decided last. */
+  readonly authority: {
+    readonly epoch: number;
+    readonly primary: string | null;
+    readonly inSync: readonly string[];
+  };
+}
+
+/** Watches one invariant, or a few that belong together. Throws a `Violation`. */
+export interface Checker {
+  readonly name: string;
+  /** Called with each event of the trace. */
+  onEvent?(event: TraceEvent, scene: Scene): void;
+  /** Called after every step of the world. */
+  onStep?(scene: Scene): void;
+  /** A node's quorum file was written. */
+  onPersist?(node: NodeView, was: NodeDisk | null, now: NodeDisk, scene: Scene): void;
+  /** The witness's record was written, in answer to whatever. */
+  onRecord?(was: WitnessRecord | null, now: WitnessRecord, scene: Scene): void;
+  /** A node says something that its disk must already know. */
+  onPublish?(node: NodeView, state: PeerState, scene: Scene): void;
+  onAsk?(node: NodeView, request: VoteRequest, scene: Scene): void;
+  onPromise?(node: NodeView, epoch: number | null, scene: Scene): void;
+  /** A heartbeat, an answer to one, or a request leaves that node. */
+  onMessage?(node: NodeView, scene: Scene): void;
+  /** Anything that people can read. */
+  onText?(text: string): void;
+}

@@ -1,0 +1,21 @@
+/**
+ * What a batch must have seen at least once, or it proves less than it seems to: the rows of the
+ * fault matrix whose fault lies in this world, and the moments at which protocols break.
+ */
+const ROWS = [
+  ...["C01", "C02", "C03", "C04", "C05", "C06", "C07", "C08", "C09", "C10", "C11", "C12"],
+  ...["C13", "C14", "C15", "C16", "C17", "C18", "C19", "C20", "C21", "C22", "C24", "C25", "C26"],
+  ...["C27", "C28", "C29", "C30", "C31", "C34", "C36", "C38", "C40", "C41", "C42", "C43", "C46"],
+  ...["C47", "C48", "C50", "C51", "C52", "C53", "C54"],
+];
+
+const MOMENTS = [
+  ...["in-sync set of 1", "in-sync set of 2", "a took over", "b took over", "forced start"],
+  ...["decided by the pair", "standing vote", "epoch >= 10", "W restored"],
+  ...["a request delivered late", "guard fences"],
+];
+
+export const SOMETIMES: readonly string[] = [...ROWS, ...MOMENTS];
+
+export const missingOf = (seen: ReadonlySet<string>): readonly string[] =>
+  SOMETIMES.filter((what) => !seen.has(what));
