@@ -7,8 +7,8 @@
  * - *names of requests and asks*: only which of them are equal matters.
  * - *versions of the record*: only whether one is the present one matters, as they never go back.
  *
- * Each folding keeps every comparison that the decisions make; canonical.test.ts holds that against
- * the decisions themselves.
+ * Each folding must keep every comparison that the decisions make: canonical.test.ts undoes it and
+ * looks whether any decision comes out otherwise.
  */
 
 import type { NodeDisk } from "#model/quorum/disk.ts";

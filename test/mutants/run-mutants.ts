@@ -7,6 +7,8 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const HOOK = fileURLToPath(new URL("loader-hook.ts", import.meta.url));
 const EXPLORE = fileURLToPath(new URL("../explore/cli.ts", import.meta.url));
 
+const SIM = fileURLToPath(new URL("../sim/cli.ts", import.meta.url));
+
 export type Verdict = {
   readonly id: string;
   readonly wrong: string;
@@ -30,13 +32,39 @@ const explore = (clocks: string, faults: number, minutes: number): Attempt => ({
   limitMs: minutes * 60_000,
 });
 
+const words = (text: string): readonly string[] => text.split(" ");
+const ONLY_THESE = words("--lost-replies 0 --forces 0 --orders 0");
+
 const ATTEMPTS: Readonly<Record<Mutant["caughtBy"], readonly Attempt[]>> = {
-  explore: [explore("together", 1, 3), explore("together", 2, 10), explore("free", 1, 10)],
-  sim: [],
+  explore: [
+    explore("together", 1, 3),
+    explore("together", 2, 10),
+    explore("free", 1, 10),
+    {
+      name: "explore, clocks together, a crash and 2 strays",
+      args: [EXPLORE, "--json", ...words("--faults 3 --crashes 1 --strays 2"), ...ONLY_THESE],
+      limitMs: 30 * 60_000,
+    },
+  ],
+  sim: [
+    {
+      name: "simulation",
+      args: [SIM, "--json", "--no-shrink", "--seeds", "2000", "--seed", "1"],
+      limitMs: 30 * 60_000,
+    },
+  ],
 };
 
-/** A broken promise, as the attempt's JSON names it. */
-type Said = { readonly broken: { readonly promise: string } | null };
+/** A broken promise, as the explorer or the simulation names it. */
+type Said = {
+  readonly broken?: { readonly promise: string } | null;
+  readonly violations?: readonly { readonly invariant: string; readonly text: string }[];
+};
+
+function promiseOf({ broken, violations }: Said): string {
+  const [first] = violations ?? [];
+  return broken?.promise ?? (first === undefined ? "?" : `${first.invariant}: ${first.text}`);
+}
 
 export async function runMutant(mutant: Mutant): Promise<Verdict> {
   const startedMs = performance.now();
@@ -46,7 +74,7 @@ export async function runMutant(mutant: Mutant): Promise<Verdict> {
     const { code, out, err } = await run(mutant.id, attempt);
     if (code === 1 && out.startsWith("{")) {
       const said: Said = JSON.parse(out);
-      const promise = said.broken?.promise ?? "?";
+      const promise = promiseOf(said);
       return { ...base, caughtBy: attempt.name, promise, seconds: seconds(), fault: null };
     }
     if (code !== 0 && code !== 3) {

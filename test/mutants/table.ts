@@ -73,10 +73,11 @@ const PROTOCOL: readonly Mutant[] = [
   },
   {
     id: "M20",
-    wrong: "a node that was primary before a restart goes on without another voter",
-    file: `${NODE}/wait.ts`,
-    find: "  if (!hasLiveGrant(s, epoch, nowMs)) return s;",
-    replace: "",
+    wrong: "a node that was primary when it died takes itself for the whole set",
+    file: `${NODE}/boot.ts`,
+    find: "    bootId: e.bootId,\n",
+    replace:
+      "    bootId: e.bootId,\n    inSync: disk.primary === config.self ? [config.self] : disk.inSync,\n",
     caughtBy: "explore",
   },
   {
@@ -156,4 +157,50 @@ const PROTOCOL: readonly Mutant[] = [
   },
 ];
 
-export const MUTANTS: readonly Mutant[] = PROTOCOL;
+/** What is around the protocol: whole agents must show it in a simulated world. */
+const SHELL: readonly Mutant[] = [
+  {
+    id: "M01",
+    wrong: "a receiver does not look at the epoch of what it applies",
+    file: "model/replication/receiver-order.ts",
+    find: '    if (this.#followed === null) return err(this.#refusal("this node follows no primary"));\n    if (epoch < this.known) {',
+    replace:
+      "    if (this.#followed === null) return ok(undefined);\n    if (epoch < this.known && epoch < 0) {",
+    caughtBy: "sim",
+  },
+  {
+    id: "M05",
+    wrong: "a holder counts its lease for longer than the voter keeps it",
+    file: "model/quorum/timers.ts",
+    find: "export const HOLDER_SHARE = 0.9;",
+    replace: "export const HOLDER_SHARE = 1.5;",
+    caughtBy: "sim",
+  },
+  {
+    id: "M08",
+    wrong: "an fsync returns when the other node has it, before it is on that disk",
+    file: "model/replication/sender-window.ts",
+    find: '      if (entry.need === "durable") this.#undurable.set(entry.sequence, entry);\n      else this.#free(entry);',
+    replace: "      this.#free(entry);",
+    caughtBy: "sim",
+  },
+  {
+    id: "M28",
+    wrong: "a data thread that stood still goes on as if no time had passed",
+    file: "node-agent/replication/lease-gate.ts",
+    find: "    if (gapMs > this.#options.gapMs) {",
+    replace: "    if (gapMs > Number.MAX_VALUE) {",
+    caughtBy: "sim",
+  },
+  {
+    id: "M39",
+    wrong: "operations that wait are acknowledged when their stream breaks",
+    file: "model/replication/sender-window.ts",
+    find: "  detach(): void {\n    this.#strand();",
+    replace:
+      "  detach(): void {\n    this.#strand();\n    for (const entry of this.#stranded) this.#free(entry);",
+    caughtBy: "sim",
+  },
+];
+
+export const MUTANTS: readonly Mutant[] = [...PROTOCOL, ...SHELL];

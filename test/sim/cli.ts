@@ -7,15 +7,20 @@
  * `--hours H`: how long the faults of each seed last, simulated. It stops at the first violation;
  * `--all` goes on. Ends with 1 when a judge found something, or a whole batch never saw something
  * that it must have seen (coverage.ts).
+ *
+ *   npm run sim -- --mutants [ID ...]      plants wrong products; each must be noticed
  */
 import { closeSync, openSync, writeSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { reportMutants } from "../mutants/report-mutants.ts";
 import { runBatch } from "./batch.ts";
 
 const HOURS = 300 / 3600;
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
+    mutants: { type: "boolean", default: false },
     seeds: { type: "string" },
     seed: { type: "string" },
     hours: { type: "string" },
@@ -38,6 +43,14 @@ function number(text: string | undefined, otherwise: number): number {
   process.exit(2);
 }
 
+if (values.mutants) {
+  const missed = await reportMutants(positionals, values.json);
+  process.exit(missed > 0 ? 1 : 0);
+}
+if (positionals.length > 0) {
+  console.error(`what is ${positionals.join(" ")}?`);
+  process.exit(2);
+}
 const traceFile = values.trace === undefined ? null : openSync(values.trace, "w");
 const first = number(values.seed, 1);
 const result = await runBatch({
