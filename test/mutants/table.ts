@@ -139,14 +139,6 @@ const PROTOCOL: readonly Mutant[] = [
     caughtBy: "explore",
   },
   {
-    id: "M37",
-    wrong: "a secondary that asks for promotion still takes operations of the old epoch",
-    file: `${NODE}/outputs.ts`,
-    find: '  if (s.role.kind === "candidate") return s.role.step === "asking";',
-    replace: '  if (s.role.kind === "candidate") return false;',
-    caughtBy: "explore",
-  },
-  {
     id: "M38",
     wrong: "a primary hands over before the other disk has everything",
     file: `${NODE}/handover.ts`,
