@@ -80,10 +80,11 @@ const failing: Row = {
   },
 };
 
+/** A lost answer is asked for again at once by the connection's own care: only a second loss shows. */
 const HARMS = [
-  { kind: "lose-reply", did: /^reply lost \(200\)$/ },
-  { kind: "double", did: /^doubled \(200, [0-9]+\)$/ },
-  { kind: "late", did: /^late \((200|401|409)/ },
+  { kind: "lose-reply", votes: 2, did: /^reply lost \(200\)$/ },
+  { kind: "double", votes: 1, did: /^doubled \(200, [0-9]+\)$/ },
+  { kind: "late", votes: 1, did: /^late \((200|401|409)/ },
 ] as const;
 
 /** Each of them to the question that changes most: who leads next. */
@@ -93,10 +94,10 @@ const harmedVotes: Row = {
   async run(world, primary) {
     let leader = primary;
     const delayMs = pick(3_000, 60_000);
-    for (const { kind, did } of HARMS) {
+    for (const { kind, votes, did } of HARMS) {
       await world.settled();
       const [mark, fromMs] = [await world.mark(), Date.now()];
-      world.door.fault({ kind, vote: "promote", votes: 1, delayMs });
+      world.door.fault({ kind, vote: "promote", votes, delayMs });
       await world.cluster.command({ kind: "switchover" });
       leader = other(leader);
       expect(await world.settled()).toBe(leader);
@@ -104,8 +105,8 @@ const harmedVotes: Row = {
         world.door
           .requests()
           .filter(({ atMs, did }) => atMs >= fromMs && /lost|doubled|late/.test(did));
-      await world.timed(kind, async () => harmed().length > 0, delayMs + SOON_MS);
-      expect(harmed().map((request) => request.did)).toEqual([expect.stringMatching(did)]);
+      await world.timed(kind, async () => harmed().length === votes, delayMs + SOON_MS);
+      for (const request of harmed()) expect(request.did).toMatch(did);
       const epochs = await world.told("epochChanged", mark);
       expect(epochs.map(({ data }) => data?.["toNode"])).toEqual([leader]);
       world.note("C30", kind, world.judge.longestSilenceMs(fromMs));
