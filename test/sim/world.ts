@@ -417,6 +417,9 @@ export class World implements Scene {
       get servedEpoch() {
         return node.servedEpoch;
       },
+      get mayAnswer() {
+        return node.accepts;
+      },
       get quorum() {
         return node.quorum;
       },
