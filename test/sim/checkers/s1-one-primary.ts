@@ -1,8 +1,11 @@
 import type { TraceEvent } from "../trace.ts";
 import { type Checker, type Scene, Violation } from "./checker.ts";
 
-/** After a hypervisor let a machine go on, it may not know for so long that it was held. */
-const RESUMED_MS_MAX = 1500;
+/**
+ * After a hypervisor let a machine go on, it may not know for so long that it was held: until the
+ * first answer of another voter, and where none comes until the rest of its lease has run out.
+ */
+const RESUMED_MS_MAX = 1900;
 
 /**
  * S1: an epoch has one primary, and two nodes never accept operations at the same true time. A
