@@ -1,4 +1,4 @@
-import { FAULTS } from "./faults.ts";
+import { FAULTS } from "./faults/all.ts";
 import { Prng } from "./prng.ts";
 
 /** What is done to the world, and when, in true time: data, so that it can be shown and shrunk. */
