@@ -1,5 +1,5 @@
 import { assert } from "../shared/assert.ts";
-import type { BootMs } from "../shared/ids.ts";
+import type { BootMs, Epoch } from "../shared/ids.ts";
 import { boot, type Unstarted } from "./node/boot.ts";
 import { command } from "./node/command.ts";
 import { noteCopyAge } from "./node/copy-age.ts";
@@ -200,9 +200,7 @@ function observeData(s: NodeState, e: DataEvent, nowMs: BootMs): NodeState {
       return withRole(s, { ...leading, isPeerAttached: false, resync: null, resyncNotBeforeMs });
     }
     case "resyncFinished":
-      return s.role.kind === "following" && s.role.epoch === e.epoch
-        ? patch(s, { attachedEpoch: e.epoch })
-        : s;
+      return resyncFinished(s, e.epoch);
     case "resyncFailed":
       if (leading === null) return s;
       return withRole(s, { ...leading, resync: null, resyncNotBeforeMs });
@@ -215,6 +213,16 @@ function observeData(s: NodeState, e: DataEvent, nowMs: BootMs): NodeState {
     case "dataFaulted":
       return report(patch(s, { fault: e.cause, attachedEpoch: null }), "critical", e.cause);
   }
+}
+
+/**
+ * The primary may not be heard at this moment: the data plane goes on until it is told otherwise,
+ * and the primary, which knows that the copy is complete, will require it.
+ */
+function resyncFinished(s: NodeState, epoch: Epoch): NodeState {
+  const isSecondary = s.role.kind === "following" || s.role.kind === "waiting";
+  const isOurs = isSecondary && s.disk.epoch === epoch && s.disk.primary === s.config.peer;
+  return isOurs ? patch(s, { attachedEpoch: epoch }) : s;
 }
 
 function hearView(

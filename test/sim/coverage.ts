@@ -12,7 +12,14 @@ const ROWS = [
 const MOMENTS = [
   ...["in-sync set of 1", "in-sync set of 2", "a took over", "b took over", "forced start"],
   ...["decided by the pair", "standing vote", "epoch >= 10", "W restored"],
-  ...["a request delivered late", "guard fences"],
+  ...["a request delivered late", "guard fences", "the pair's epoch above W's"],
+  ...["an unanswered grow at a failover", "a release taken up", "freeze paused", "freeze stopped"],
+  ...["boot with {a}", "boot with {b}", "boot with {a,b}"],
+  ...["grant", "promote", "grow"].map((kind) => `lost reply of ${kind}`),
+  ...["comparing", "finalPass", "syncing"].map((phase) => `resync cut in ${phase}`),
+  ...["epoch", "inSync", "outdated", "joining", "asked", "released", "standingVote"].map(
+    (field) => `crash after ${field}`,
+  ),
 ];
 
 export const SOMETIMES: readonly string[] = [...ROWS, ...MOMENTS];

@@ -1,7 +1,8 @@
 import { allCheckers } from "./checkers/all.ts";
 import { Violation } from "./checkers/checker.ts";
 import { Client } from "./client.ts";
-import { FAULTS, type Fault } from "./faults.ts";
+import { FAULTS } from "./faults/all.ts";
+import type { Fault } from "./faults/fault.ts";
 import { bringBack, mend } from "./liveness.ts";
 import type { Plan, PlannedFault } from "./swarm.ts";
 import type { Line } from "./trace.ts";

@@ -130,7 +130,12 @@ export class SimControlPlane {
     const isRoutine = request.kind === "read" && this.#isWell;
     if (isRoutine) node.readMs = machine.clock.nowMs;
     const reply = (outcome: VoteOutcome): void => {
-      net.carry("W", id, () => machine.run(life, "main", () => over(outcome)), isRoutine);
+      const isGranted = outcome.kind === "answered" && outcome.answer.kind === "granted";
+      const onLost = (): void => {
+        if (isGranted) this.#world.see(`lost reply of ${request.kind}`);
+      };
+      const arrive = (): void => machine.run(life, "main", () => over(outcome));
+      if (!net.carry("W", id, arrive, isRoutine, onLost)) onLost();
     };
     const take = () => void this.#take(id, JSON.parse(text)).then(reply);
     net.carry(id, "W", take, isRoutine);

@@ -1,4 +1,4 @@
-import { FAULTS } from "./faults.ts";
+import { FAULTS } from "./faults/all.ts";
 import { Prng } from "./prng.ts";
 
 /** What is done to the world, and when, in true time: data, so that it can be shown and shrunk. */
@@ -23,6 +23,8 @@ export type Plan = {
   readonly mends: readonly number[];
 };
 
+const CRASHES = FAULTS.filter(({ name }) => name === "crashPoint");
+
 /** An undisturbed beginning, so that there is something to lose. */
 const FIRST_MS = 3_000;
 const EPISODE_MS = [20_000, 90_000] as const;
@@ -38,7 +40,9 @@ export function planOf(seed: number, hours: number): Plan {
   const prng = new Prng(seed).fork("plan");
   const lastsMs = hours * 3_600_000;
   const kinds = prng.chance(0.5) ? prng.int(1, 3) : prng.int(4, FAULTS.length);
-  const chosen = prng.sample(FAULTS, kinds);
+  const sampled = prng.sample(FAULTS, kinds);
+  // What breaks protocols most is a process that dies between two steps: oftener than its share.
+  const chosen = prng.chance(0.3) ? [...sampled, ...CRASHES] : sampled;
   const gapMs = prng.pick([1500, 5000, 15_000]);
   const faults: PlannedFault[] = [];
   const bursts: Burst[] = [];

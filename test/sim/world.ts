@@ -377,6 +377,7 @@ export class World implements Scene {
   #decided(epoch: number, primary: string, inSync: readonly string[]): void {
     const { authority } = this;
     const isNew = epoch > authority.epoch;
+    if (isNew) this.#seeTakeOver(authority.primary, primary);
     if (isNew) this.trace.add({ ev: "grant", node: primary, epoch });
     const isSame = !isNew && authority.inSync.join() === inSync.join();
     this.authority = { epoch, primary, inSync: [...inSync] };
@@ -385,6 +386,14 @@ export class World implements Scene {
     if (epoch >= 10) this.see("epoch >= 10");
     this.see(`in-sync set of ${inSync.length}`);
     if (isNew) this.see(`${primary} took over`);
+  }
+
+  #seeTakeOver(from: string | null, to: string): void {
+    const old = this.both().find((node) => node.id === from)?.quorum;
+    if (from === to || old === null || old === undefined) return;
+    if (old.joining !== null) this.see("an unanswered grow at a failover");
+    if (old.standingVote !== null) this.see("a standing vote at a failover");
+    if (old.released !== null) this.see("a release taken up");
   }
 
   #holder(): string | null {
@@ -407,6 +416,9 @@ export class World implements Scene {
       },
       get servedEpoch() {
         return node.servedEpoch;
+      },
+      get mayAnswer() {
+        return node.accepts;
       },
       get quorum() {
         return node.quorum;

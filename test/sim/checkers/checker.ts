@@ -22,6 +22,8 @@ export type NodeView = {
   /** An operation that comes now would be carried out and answered. */
   readonly accepts: boolean;
   readonly servedEpoch: number | null;
+  /** It leads, and its lease counts at this very instant. */
+  readonly mayAnswer: boolean;
   readonly quorum: NodeDisk | null;
   readonly tree: SimTree;
   /** A resync into this copy has begun and not ended. */

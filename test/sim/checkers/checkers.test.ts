@@ -28,7 +28,7 @@ type Changeable<T> = { -readonly [K in keyof T]: T[K] };
 function view(id: string): Changeable<NodeView> {
   return {
     ...{ id, accepts: false, servedEpoch: null, quorum: null, tree: new SimTree(() => 0) },
-    ...{ isHalfWritten: false, hasAddress: false, isFrozen: false, isOn: true },
+    ...{ mayAnswer: true, isHalfWritten: false, hasAddress: false, isFrozen: false, isOn: true },
     resumedForMs: 1e9,
   };
 }
@@ -69,11 +69,11 @@ describe("S1", () => {
   test("two primaries of one epoch", () => {
     const { made } = scene();
     const checker = new OnePrimary();
-    checker.onEvent({ ev: "grant", node: "a", epoch: 1 });
-    checker.onEvent({ ev: "grant", node: "a", epoch: 1 });
-    expect(verdict(checker, () => checker.onEvent({ ev: "grant", node: "b", epoch: 1 }))).toEqual(
-      breaks("S1"),
-    );
+    checker.onEvent({ ev: "grant", node: "a", epoch: 1 }, made);
+    checker.onEvent({ ev: "grant", node: "a", epoch: 1 }, made);
+    expect(
+      verdict(checker, () => checker.onEvent({ ev: "grant", node: "b", epoch: 1 }, made)),
+    ).toEqual(breaks("S1"));
     expect(verdict(checker, () => checker.onStep(made))).toBe(null);
   });
 
@@ -85,6 +85,15 @@ describe("S1", () => {
     expect(verdict(checker, () => checker.onStep(made))).toBe(null);
     a.resumedForMs = 2000;
     expect(verdict(checker, () => checker.onStep(made))).toEqual(breaks("S1"));
+  });
+
+  test("an answer that leaves when no grant is live", () => {
+    const { made, a } = scene();
+    const checker = new OnePrimary();
+    const ack = { ev: "ack", node: "a", epoch: 1, op: 1 } as const;
+    expect(verdict(checker, () => checker.onEvent(ack, made))).toBe(null);
+    a.mayAnswer = false;
+    expect(verdict(checker, () => checker.onEvent(ack, made))).toEqual(breaks("S1"));
   });
 });
 

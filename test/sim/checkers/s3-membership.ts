@@ -30,7 +30,9 @@ export class OnlyMembers implements Checker {
     if (now.epoch < this.#epoch) return;
     if (now.primary === node.id) this.#joining = now.joining;
     else if (this.#joining === node.id && !now.outdated) this.#joined = node.id;
-    if (now.outdated && this.#joined === node.id) this.#joined = null;
+    // A primary that was put back to an older state may talk it out of that while it asks already.
+    const isAsking = now.asked > now.epoch;
+    if (now.outdated && this.#joined === node.id && !isAsking) this.#joined = null;
   }
 
   onEvent(event: TraceEvent): void {
