@@ -10,7 +10,6 @@ import { runVerb } from "../modules/run-verb.ts";
 import type { VerbAnswer, VerbRequest } from "../modules/safekit-verbs.ts";
 import type { Peering } from "../peering.ts";
 import type { EngineEvent, ResyncProgress } from "../replication/engine.ts";
-import { incompleteMarker } from "../replication/incomplete-marker.ts";
 import type { MirrorModule, ModuleHappening } from "./mirror-module.ts";
 import { moduleReport } from "./module-report.ts";
 import { type MirrorPortsBase, type OpenMirror, openMirror } from "./open-mirror.ts";
@@ -179,7 +178,7 @@ export class HostedMirror {
 
   async report(): Promise<ModuleReport> {
     const { cell, trees, module } = this.#mirror;
-    const { clock, nodeId } = this.#options.ports;
+    const { clock, machine, nodeId } = this.#options.ports;
     const until = cell.leaseUntilBootMs();
     const nowMs = clock.bootMs();
     // A standing vote has no end: shown as a day, as the wire knows numbers only.
@@ -192,7 +191,7 @@ export class HostedMirror {
       ...{ module, trees, sinceMs: this.#sinceMs, resync: this.#resync },
       moduleId: this.installed.moduleId,
       nodeId,
-      isHalfWritten: incompleteMarker(this.#options.folder).isSet(),
+      isHalfWritten: machine.isHalfWritten(this.#options.folder),
       now: { bootMs: nowMs, unixMs: clock.unixMs() },
       version: this.installed.version,
       warnings: this.installed.warnings,

@@ -3,6 +3,7 @@ import type { ModuleId, NodeId } from "#model/shared/ids.ts";
 import { readCgroupFiles } from "../modules/cgroup.ts";
 import type { Containment } from "../modules/containment.ts";
 import { openContainment } from "../modules/open-containment.ts";
+import { incompleteMarker } from "../replication/incomplete-marker.ts";
 import { QuorumStore } from "./quorum-store.ts";
 import type { ServiceParts } from "./service.ts";
 import { type MachineParts, machineParts } from "./service-parts.ts";
@@ -14,6 +15,8 @@ export interface MirrorMachine {
   makeFolder(path: string): void;
   /** Looks into the directories themselves; makes those that are not there yet. */
   inspectData(trees: readonly string[]): "empty" | "hasData" | "unknown";
+  /** A resync into the copies of the module with that folder began and has not ended. */
+  isHalfWritten(folder: string): boolean;
   serviceParts(options: MachineParts): ServiceParts;
 }
 
@@ -39,5 +42,6 @@ export const thisMachine: MirrorMachine = {
       return "unknown";
     }
   },
+  isHalfWritten: (folder) => incompleteMarker(folder).isSet(),
   serviceParts: machineParts,
 };

@@ -12,6 +12,7 @@ import type { Containment } from "../../node-agent/modules/containment.ts";
 import { Peering } from "../../node-agent/peering.ts";
 import type { EngineHost } from "./engine/sim-engine.ts";
 import { SimEngine } from "./engine/sim-engine.ts";
+import { INCOMPLETE } from "./engine/sim-resync.ts";
 import type { Life } from "./machine.ts";
 import { SimHeartbeats } from "./sim-heartbeats.ts";
 import { SimLink } from "./sim-link.ts";
@@ -164,6 +165,7 @@ export class SimAgent {
         }),
         makeFolder: () => undefined,
         inspectData: () => node.inspectData(),
+        isHalfWritten: () => node.disk.markers.has(INCOMPLETE),
         serviceParts: () =>
           simServiceParts({
             ...{ machine, life, config, timers, application: node.application },
