@@ -37,8 +37,8 @@ const STAGES: readonly Stage[] = [
   {
     ...{ name: "sim", minutes: 5, needsRoot: false },
     shortened: {
-      short: "all stories with two faults (one under free clocks), and a fixed set of 150 seeds",
-      long: "all stories with one fault more, which takes hours; for more seeds: npm run sim",
+      short: "all stories with two faults (one under free clocks), and a fixed set of 220 seeds",
+      long: "all stories with one fault more, which takes hours, and N (5) times as many seeds",
     },
   },
   { name: "posix", minutes: 5, needsRoot: true, shortened: null },
@@ -51,7 +51,7 @@ const STAGES: readonly Stage[] = [
     ...{ name: "faults", minutes: 3, needsRoot: true },
     shortened: {
       short: "each row of the fault matrix once, its waits of a minute and more cut to seconds",
-      long: "every row with its full durations, N times (3)",
+      long: "every row with its full durations, N times (1)",
     },
   },
   { name: "systemd", minutes: 1, needsRoot: true, shortened: null },

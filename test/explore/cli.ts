@@ -54,14 +54,12 @@ process.exit(done.broken !== null ? 1 : done.isComplete ? 0 : 3);
 function report(result: Searched): void {
   const statesPerSecond = Math.round(result.states / Math.max(0.1, seconds()));
   if (values.json) {
-    const { cells, ...rest } = result;
     const story = result.broken === null ? null : storyOf(result.broken, areClocksTogether, budget);
     console.log(
       JSON.stringify({
         clocks: areClocksTogether ? "together" : "free",
         budget,
-        ...rest,
-        cells: cells.length,
+        ...result,
         seconds: seconds(),
         statesPerSecond,
         story,

@@ -104,4 +104,18 @@ describe("a secondary comes back", () => {
     );
     w.runUntil("in sync", () => w.isInSync(), 30_000);
   });
+
+  test("lets go of the stream while the primary takes it for attached: brought back anew", () => {
+    const w = away();
+    const isAttached = () => w.a.state?.role.kind === "leading" && w.a.state.role.isPeerAttached;
+    watch(w, isAttached, () => undefined);
+    // What a standing vote does that answers an ask which was withdrawn meanwhile: the secondary's
+    // mind is off the stream, its data plane is not, and nobody will ever tell the primary.
+    w.runUntil("told", () => w.b.state?.attachedEpoch !== null || w.b.disk?.outdated === false);
+    const { state } = w.b;
+    if (state === null) throw new Error("b is off");
+    w.b.state = { ...state, attachedEpoch: null };
+    expect(w.isInSync()).toBe(false);
+    w.runUntil("in sync", () => w.isInSync(), 30_000);
+  });
 });
