@@ -164,11 +164,18 @@ function observe(s: NodeState, e: Told, nowMs: BootMs): NodeState {
       return report(
         patch(s, { unconfirmedSinceMs: nowMs, accuseFromMs: nowMs }),
         "event",
-        `this node stood still for ${e.lastedMs} ms: nothing is answered until it is confirmed`,
+        `${stallText(e)}: nothing is answered until it is confirmed`,
       );
     default:
       return observeData(s, e, nowMs);
   }
+}
+
+/** A jump is no proof that this node stood still, only that its clocks cannot tell. */
+function stallText({ lastedMs, jumpedMs = 0 }: Extract<Told, { kind: "stallNoticed" }>): string {
+  return jumpedMs > lastedMs
+    ? `the wall clock of this node jumped by ${Math.round(jumpedMs)} ms`
+    : `this node stood still for ${Math.round(lastedMs)} ms`;
 }
 
 type DataEvent = Extract<

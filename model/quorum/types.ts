@@ -133,7 +133,12 @@ export type NodeEvent =
   | { readonly kind: "blockingChanged"; readonly blocker: string | null }
   | { readonly kind: "commanded"; readonly command: Command }
   /** A gap in the own loop, or a jump between wall clock and BOOTTIME, up to now. */
-  | { readonly kind: "stallNoticed"; readonly lastedMs: number };
+  | {
+      readonly kind: "stallNoticed";
+      readonly lastedMs: number;
+      /** How far the wall clock went from BOOTTIME meanwhile; absent when only a loop was looked at. */
+      readonly jumpedMs?: number;
+    };
 
 export type TargetState = "STOP" | "WAIT" | "ALONE" | "PRIM" | "SECOND";
 

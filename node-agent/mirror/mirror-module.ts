@@ -238,7 +238,7 @@ export class MirrorModule {
     if (last !== null) {
       const lastedMs = now.bootMs - last.bootMs;
       const jumpedMs = Math.abs(now.unixMs - last.unixMs - lastedMs);
-      if (lastedMs > STALL_MS || jumpedMs > STALL_MS) this.#stoodStill(lastedMs);
+      if (lastedMs > STALL_MS || jumpedMs > STALL_MS) this.#stoodStill(lastedMs, jumpedMs);
     }
     this.#tellPeer(now.bootMs, now.unixMs);
     const grant = this.#view?.grants[moduleId];
@@ -285,9 +285,9 @@ export class MirrorModule {
     this.#options.tell({ kind: "peerLost", severity: "C", text, data: { peer, lastHeardAtMs } });
   }
 
-  #stoodStill(lastedMs: number): void {
+  #stoodStill(lastedMs: number, jumpedMs = 0): void {
     this.#options.cell.noticeStall(this.#options.clock.bootMs());
-    this.#post({ kind: "stallNoticed", lastedMs });
+    this.#post({ kind: "stallNoticed", lastedMs, jumpedMs });
   }
 
   #post(event: NodeEvent): void {

@@ -60,3 +60,12 @@ test("a stall is never itself an expiry: the epoch goes on once another voter sp
   w.runFor(10_000);
   expect(w.record).toMatchObject({ epoch: 1, primary: "a", inSync: ["a", "b"] });
 });
+
+test("a jump of the wall clock is told as one, and answered like a stall", () => {
+  const w = new World();
+  w.startInSync();
+  w.a.tell({ kind: "stallNoticed", lastedMs: 100, jumpedMs: 3_600_000 });
+  expect(w.a.reports.at(-1)).toContain("the wall clock of this node jumped by 3600000 ms");
+  w.runUntil("confirmed", () => w.a.canAnswer(), 1000);
+  expect(w.record).toMatchObject({ epoch: 1, primary: "a" });
+});
