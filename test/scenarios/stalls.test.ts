@@ -65,7 +65,8 @@ test("a jump of the wall clock is told as one, and answered like a stall", () =>
   const w = new World();
   w.startInSync();
   w.a.tell({ kind: "stallNoticed", lastedMs: 100, jumpedMs: 3_600_000 });
-  expect(w.a.reports.at(-1)).toContain("the wall clock of this node jumped by 3600000 ms");
+  const told = "the wall clock of this node jumped by 3600000 ms";
+  expect(w.a.reports.some((text) => text.startsWith(told))).toBe(true);
   w.runUntil("confirmed", () => w.a.canAnswer(), 1000);
   expect(w.record).toMatchObject({ epoch: 1, primary: "a" });
 });
