@@ -23,6 +23,8 @@ export function durationText(ms: number): string {
   const minutes = seconds / 60;
   if (minutes < 60) return `${Math.floor(minutes)} min`;
   const hours = minutes / 60;
+  const rest = Math.floor(minutes % 60);
+  if (hours < 10 && rest > 0) return `${Math.floor(hours)} h ${rest} min`;
   return hours < 48 ? `${Math.floor(hours)} h` : `${Math.floor(hours / 24)} d`;
 }
 

@@ -236,6 +236,8 @@ describe("figures", () => {
     [durationText(2_140), "2.1 s"],
     [durationText(59_999), "59 s"],
     [durationText(180_000), "3 min"],
+    [durationText(4_800_000), "1 h 20 min"],
+    [durationText(7_200_000), "2 h"],
     [durationText(86_400_000), "24 h"],
     [durationText(5 * 86_400_000), "5 d"],
     [ageText(NOW_MS, NOW_MS - 500), "now"],

@@ -1,13 +1,20 @@
+import { err, ok, type Result } from "#model/shared/result.ts";
 import { runMutant, type Verdict } from "./run-mutants.ts";
 import { MUTANTS } from "./table.ts";
 
 /**
  * `npm run sim -- --mutants [ID ...] [--json]`: each mutant must be noticed. Answers with how many
- * were not.
+ * were not, or with what is wrong with the question.
  */
-export async function reportMutants(ids: readonly string[], isJson: boolean): Promise<number> {
+export async function reportMutants(
+  ids: readonly string[],
+  isJson: boolean,
+): Promise<Result<number, string>> {
   const unknown = ids.filter((id) => !MUTANTS.some((m) => m.id === id));
-  if (unknown.length > 0) throw new Error(`no mutant ${unknown.join(", ")}`);
+  if (unknown.length > 0) {
+    const known = MUTANTS.map((m) => m.id).join(" ");
+    return err(`no mutant ${unknown.join(", ")}; there are ${known}`);
+  }
   const verdicts: Verdict[] = [];
   for (const mutant of MUTANTS.filter((m) => ids.length === 0 || ids.includes(m.id))) {
     const verdict = await runMutant(mutant);
@@ -17,7 +24,7 @@ export async function reportMutants(ids: readonly string[], isJson: boolean): Pr
   const missed = verdicts.filter((v) => v.caughtBy === null).length;
   if (isJson) console.log(JSON.stringify({ mutants: verdicts, missed }));
   else console.log(`\n${verdicts.length - missed} of ${verdicts.length} mutants were noticed`);
-  return missed;
+  return ok(missed);
 }
 
 function lineOf(v: Verdict): string {

@@ -276,4 +276,6 @@ const SHELL: readonly Mutant[] = [
   },
 ];
 
-export const MUTANTS: readonly Mutant[] = [...PROTOCOL, ...SHELL];
+export const MUTANTS: readonly Mutant[] = [...PROTOCOL, ...SHELL].sort((x, y) =>
+  x.id < y.id ? -1 : 1,
+);

@@ -47,7 +47,8 @@ function number(text: string | undefined, otherwise: number): number {
 
 if (values.mutants) {
   const missed = await reportMutants(positionals, values.json);
-  process.exit(missed > 0 ? 1 : 0);
+  if (!missed.ok) console.error(missed.error);
+  process.exit(missed.ok ? Math.min(1, missed.value) : 2);
 }
 if (positionals.length > 0) {
   console.error(`what is ${positionals.join(" ")}?`);
