@@ -127,7 +127,7 @@ describe.skipIf(!HAS_CHROMIUM)(`acting${LACKING}`, () => {
       expect(asked).toEqual([{ kind: "maintenance-on", forMs: 7_200_000 }]);
     });
     await onPage("maintenance", MODULE, async (page, { fake }) => {
-      await page.getByText("Maintenance, 1 h left").waitFor();
+      await page.getByText("Maintenance, 1 h").waitFor();
       await choose(page, "End maintenance…");
       await dialog(page).getByRole("button", { name: "End maintenance" }).click();
       await page.getByText("Ending maintenance of shop").waitFor();

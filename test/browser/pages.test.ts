@@ -116,7 +116,7 @@ describe.skipIf(!HAS_CHROMIUM)(`the pages${LACKING}`, () => {
       ["recovering", "118 KiB/s, 5 min left"],
       ["failing-over", "node2 is starting the application."],
       ["down", "Bring node1 back"],
-      ["maintenance", "Maintenance, 1 h left"],
+      ["maintenance", "Maintenance, 1 h"],
       ["stopped", "A person stopped the module"],
     ] as const;
     const served = await ConsoleUnderTest.start("normal");
@@ -132,7 +132,7 @@ describe.skipIf(!HAS_CHROMIUM)(`the pages${LACKING}`, () => {
       await page.getByRole("link", { name: "prod" }).first().click();
       for (const [scenario, text] of [
         ["unprotected", "Needs attention"],
-        ["maintenance", "Maintenance, 1 h left"],
+        ["maintenance", "Maintenance, 1 h"],
         ["down", "unreachable (last PRIM)"],
       ] as const) {
         served.fake.turnInto(scenario);
