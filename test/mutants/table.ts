@@ -156,14 +156,6 @@ const PROTOCOL: readonly Mutant[] = [
     caughtBy: "explore",
   },
   {
-    id: "M04",
-    wrong: "an agent that was started anew forgets what it had promised",
-    file: `${NODE}/boot.ts`,
-    find: "    promotableAtMs: nowMs + disk.longestPromiseMs,",
-    replace: "    promotableAtMs: nowMs,",
-    caughtBy: "explore",
-  },
-  {
     id: "M12",
     wrong: "the witness lets another node in while its grant still runs",
     file: "model/quorum/decide-vote.ts",
