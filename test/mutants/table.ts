@@ -164,14 +164,6 @@ const PROTOCOL: readonly Mutant[] = [
     caughtBy: "explore",
   },
   {
-    id: "M13",
-    wrong: "a question that was refused while a grant ran can succeed when it comes again",
-    file: "model/quorum/decide-vote.ts",
-    find: "  const next = { ...record, version: record.version + 1 };\n  return { ...refused,",
-    replace: "  const next = record;\n  return { ...refused,",
-    caughtBy: "explore",
-  },
-  {
     id: "M17",
     wrong: "a standing vote is given while an own question is open",
     file: `${NODE}/wait.ts`,
@@ -214,14 +206,6 @@ const SHELL: readonly Mutant[] = [
     file: "model/replication/sender-window.ts",
     find: '      if (entry.need === "durable") this.#undurable.set(entry.sequence, entry);\n      else this.#free(entry);',
     replace: "      this.#free(entry);",
-    caughtBy: "sim",
-  },
-  {
-    id: "M28",
-    wrong: "a data thread that stood still goes on as if no time had passed",
-    file: "node-agent/replication/lease-gate.ts",
-    find: "    if (gapMs > this.#options.gapMs) {",
-    replace: "    if (gapMs > Number.MAX_VALUE) {",
     caughtBy: "sim",
   },
   {
