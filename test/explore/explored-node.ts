@@ -75,7 +75,6 @@ export type Happening =
   | { readonly kind: "flushed" }
   | { readonly kind: "flushFailed" }
   | { readonly kind: "commanded"; readonly command: Command }
-  | { readonly kind: "stoodStill" }
   | { readonly kind: "booted"; readonly data: "empty" | "hasData" };
 
 export type Step = {
@@ -185,9 +184,6 @@ class NodeStep {
         return;
       case "commanded":
         this.#events.push(h);
-        return;
-      case "stoodStill":
-        this.#events.push({ kind: "stallNoticed", lastedMs: TICK_MS });
         return;
       case "booted":
         this.#boot(h.data);

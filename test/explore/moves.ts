@@ -30,14 +30,13 @@ import { memo2 } from "./memo.ts";
 
 /** `isFault`: it costs a part of the budget. */
 export type Found = (text: string, make: () => World, isFault?: boolean) => void;
-type Emit = Found;
 export type MoveOptions = {
   /** All clocks move together, so leases hold, and S1 is looked at. */
   readonly areClocksTogether: boolean;
 };
 
 export function eachMove(c: Carrier, w: World, options: MoveOptions, found: Found): void {
-  const emit: Emit = (text, make, isFault = false) => {
+  const emit: Found = (text, make, isFault = false) => {
     const upTo = (dieAfter: number | null) => c.run(make, dieAfter);
     let writes = 0;
     found(
@@ -94,7 +93,7 @@ const CUTS: readonly (readonly [string, readonly Wire[]])[] = [
   ["the witness is away", ["a>w", "b>w"]],
 ];
 
-function network(w: World, emit: Emit): void {
+function network(w: World, emit: Found): void {
   const withCut = (to: World, cut: readonly Wire[]): World => ({
     ...to,
     strays: { ...to.strays, cut: [...new Set(cut)].sort() },
@@ -195,7 +194,7 @@ function hear(c: Carrier, w: World, id: Id, isAnswerHeard: boolean): World {
   return c.carry(heard, peerId, `answered ${seek}`, () => answered);
 }
 
-function heartbeats(c: Carrier, w: World, id: Id, emit: Emit): void {
+function heartbeats(c: Carrier, w: World, id: Id, emit: Found): void {
   const peerId = otherOf(id);
   const peer = w[peerId];
   const state = peer.kind === "live" ? peer.state.shown?.peerState : undefined;
@@ -230,7 +229,7 @@ const requestOf = (w: World, id: Id): VoteRequest | null => {
   return node.kind === "dead" ? null : (node.state.witness.pending?.request ?? null);
 };
 
-function votes(c: Carrier, w: World, id: Id, emit: Emit): void {
+function votes(c: Carrier, w: World, id: Id, emit: Found): void {
   const late = answerTo(w, id);
   if (late !== null) {
     emit(`the late answer reaches ${id}: ${late.kind}`, () => told(c, w, id, late));
@@ -280,7 +279,7 @@ function astray(w: World, request: VoteRequest): World {
   return { ...spend(w, "strays"), strays: { ...w.strays, requests } };
 }
 
-function stream(c: Carrier, w: World, id: Id, node: LiveNode, emit: Emit): void {
+function stream(c: Carrier, w: World, id: Id, node: LiveNode, emit: Found): void {
   const peerId = otherOf(id);
   const peer = w[peerId];
   const { data, link, flush } = node.shell;
@@ -334,7 +333,7 @@ function link1(c: Carrier, w: World, id: Id, kind: LinkHappening): World {
   return c.carry(w, id, kind, () => ({ kind }));
 }
 
-function people(c: Carrier, w: World, id: Id, node: LiveNode, emit: Emit): void {
+function people(c: Carrier, w: World, id: Id, node: LiveNode, emit: Found): void {
   const { role, disk } = node.state;
   const order = (key: string, command: Command, what: "orders" | "forces") =>
     emit(
@@ -373,7 +372,7 @@ function people(c: Carrier, w: World, id: Id, node: LiveNode, emit: Emit): void 
   }
 }
 
-function crashes(w: World, id: Id, node: LiveNode, emit: Emit): void {
+function crashes(w: World, id: Id, node: LiveNode, emit: Found): void {
   if (w.budget.crashes < 1) return;
   const dead = { disk: diskOf(node), runsService: node.shell.runsService };
   emit(
@@ -395,7 +394,7 @@ function crashes(w: World, id: Id, node: LiveNode, emit: Emit): void {
 const isInSet = (w: World, id: Id): boolean =>
   w.record?.inSync.includes(id) === true && diskOf(w[id])?.outdated === false;
 
-function strays(c: Carrier, w: World, emit: Emit): void {
+function strays(c: Carrier, w: World, emit: Found): void {
   w.strays.requests.forEach((request, i) => {
     const id: Id = request.nodeId === "a" ? "a" : "b";
     emit(`a late question of ${id} reaches the witness: ${request.kind}`, () => {
