@@ -46,6 +46,25 @@ describe("a sender", () => {
     expect(connection.records.flat().every(({ epoch }) => epoch === 4)).toBe(true);
   });
 
+  test("with sync=fsync a write is answered at once, and everything else by the peer", () => {
+    const sender = new Sender({ syncMode: "fsync" });
+    const connection = newConnection();
+    sender.attach(connection, id);
+    sender.window.requirePeer();
+    const answered: string[] = [];
+    const data = Buffer.alloc(WRITE_BYTES_MAX + 10);
+    sender.submit({ kind: "write", id: 5, offsetBytes: 0, data }, () => answered.push("write"));
+    sender.submit(truncate, () => answered.push("truncate"));
+    sender.submit(fsync, () => answered.push("fsync"));
+    sender.flush();
+    expect(answered).toEqual(["write"]);
+    expect(connection.sequences()).toEqual([1, 2, 3, 4]);
+    sender.acknowledge({ kind: "applied", sequence: 4 });
+    expect(answered).toEqual(["write", "truncate"]);
+    sender.acknowledge({ kind: "durable", sequence: 4 });
+    expect(answered).toEqual(["write", "truncate", "fsync"]);
+  });
+
   test("counts the changes that the peer has not, and nothing while it must acknowledge", () => {
     const { sender } = attached();
     sender.submit(truncate);

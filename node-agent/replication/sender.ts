@@ -7,7 +7,7 @@
  * goes on where the secondary stopped, without a resync.
  */
 
-import { SenderWindow, type WindowLimits } from "#model/replication/sender-window.ts";
+import { type Need, SenderWindow, type WindowLimits } from "#model/replication/sender-window.ts";
 import { assert } from "#model/shared/assert.ts";
 import type { BootMs, Epoch } from "#model/shared/ids.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
@@ -27,6 +27,14 @@ export interface RecordSink {
   send(plaintext: Uint8Array): Result<void, ConnectionLost>;
 }
 
+/**
+ * When a plain write is answered: `write` when the peer has applied it, `fsync` at once, as only an
+ * fsync promises anything. Everything else waits for the peer in both.
+ */
+export type SyncMode = "write" | "fsync";
+
+export type SenderOptions = { readonly syncMode?: SyncMode; readonly limits?: WindowLimits };
+
 type Batch = { readonly lastSequence: number; readonly bytes: Buffer };
 
 /** What makes a copy differ; the others only name files, or ask for what is there already. */
@@ -42,6 +50,7 @@ const release = (done: () => void): void => done();
 
 export class Sender implements OperationSink {
   readonly window: SenderWindow<() => void>;
+  readonly #writeNeeds: Need;
   #epoch: Epoch = 0;
   #connection: RecordSink | null = null;
   #batch = new WireWriter();
@@ -55,8 +64,9 @@ export class Sender implements OperationSink {
   /** Changes, and bytes written by them, since the peer is not required: its copy may lack them. */
   #alone = { changes: 0, bytes: 0 };
 
-  constructor(limits?: WindowLimits) {
+  constructor({ syncMode = "write", limits }: SenderOptions = {}) {
     this.window = new SenderWindow(release, limits);
+    this.#writeNeeds = syncMode === "fsync" ? "nothing" : "applied";
   }
 
   /** The epoch this node leads; in every frame from now on. */
@@ -76,11 +86,12 @@ export class Sender implements OperationSink {
     }
     this.operationsSubmitted += 1;
     this.#countAlone(operation);
-    const isSync = operation.kind === "fsync" || operation.kind === "syncfs";
+    const need = this.#needOf(operation);
+    const isSync = need === "durable";
     const data = operation.kind === "write" ? operation.data.length : 0;
     const sequence = this.window.submit({
       bytes: data + SMALL_OPERATION_BYTES,
-      need: isSync ? "durable" : "applied",
+      need,
       tag: done ?? null,
       nowMs: this.nowMs,
     });
@@ -90,6 +101,11 @@ export class Sender implements OperationSink {
       if (this.#batch.length >= BATCH_BYTES) this.#sendBatch();
     }
     return !this.window.isFull;
+  }
+
+  #needOf({ kind }: Operation): Need {
+    if (kind === "fsync" || kind === "syncfs") return "durable";
+    return kind === "write" ? this.#writeNeeds : "applied";
   }
 
   #countAlone(operation: Operation): void {

@@ -31,6 +31,7 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Out
   const world = new World({
     ...{ seed: plan.seed, checkers: allCheckers(), ...options },
     ...{ addressMovedBy: plan.addressMovedBy, defaultPrimary: plan.defaultPrimary },
+    sync: plan.sync,
   });
   const onRejection = (error: unknown): void => world.bug(error);
   process.on("unhandledRejection", onRejection);

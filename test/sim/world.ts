@@ -24,6 +24,7 @@ export type WorldOptions = {
   readonly profile?: "fast" | "default" | "tolerant";
   readonly addressMovedBy?: "nodes" | "cloud";
   readonly defaultPrimary?: "alone" | "a";
+  readonly sync?: "write" | "fsync";
   readonly write?: (line: string) => void;
   /** Leave out what changes nothing. @default true */
   readonly skips?: boolean;
@@ -117,9 +118,10 @@ export class World implements Scene {
     this.startMs = chance.between(20, 800);
     this.stopMs = chance.between(20, 800);
     this.resyncFileMs = chance.pick([2, 20, 150]);
-    this.config = moduleConfig(options.defaultPrimary ?? "alone");
+    this.config = moduleConfig(options.defaultPrimary ?? "alone", options.sync ?? "write");
     this.settings = settings(this.profile, options.addressMovedBy ?? "nodes");
     this.controlPlane = new SimControlPlane(this);
+    this.see(`sync=${this.config.rfs?.sync}`);
     if (options.isEventual === true) this.controlPlane.store.staleForMs = 5000;
     this.a = new SimNode(this, "a", chance.between(-3_600_000, 3_600_000), chance.int(0, 49));
     this.b = new SimNode(this, "b", chance.between(-3_600_000, 3_600_000), chance.int(0, 49));
@@ -274,6 +276,8 @@ export class World implements Scene {
       if (answer.result < 0) this.note(`${node.id} ${call.kind} fails with ${-answer.result}`);
       return;
     }
+    // Then only an fsync promises anything of what was written.
+    if (call.kind === "write" && this.config.rfs?.sync === "fsync") return;
     if (op.epoch >= this.#forcedEpoch) this.oracle.acknowledged(op);
     this.trace.add({ ev: "ack", node: node.id, epoch: op.epoch, op: op.id });
   }

@@ -243,6 +243,7 @@ export class SimEngine implements ReplicationEngine {
       moduleId: options.moduleId,
       nodeId: options.nodeId,
       stateDirectory: options.stateDirectory,
+      syncMode: options.syncMode ?? "write",
       replTimeoutMs: options.replTimeoutMs ?? 2000,
       gapMs: options.gapMs ?? 100,
       resyncBytesPerSecond: null,
