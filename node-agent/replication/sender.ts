@@ -58,6 +58,8 @@ export class Sender implements OperationSink {
   #kept: Batch[] = [];
   /** Fsyncs without an answer, to be repeated after a reconnect. */
   readonly #syncs = new Map<number, Operation>();
+  /** How `hurry` failed, until `flush` says so. */
+  #failed: Result<void, ConnectionLost> | null = null;
   /** Set by the loop at each turn: a clock call per operation would be waste. */
   nowMs: BootMs = 0;
   operationsSubmitted = 0;
@@ -96,7 +98,8 @@ export class Sender implements OperationSink {
       nowMs: this.nowMs,
     });
     if (sequence !== null) {
-      encodeFrame(this.#batch, this.#epoch, { kind: "operation", sequence, operation });
+      const isAwaited = done !== undefined && need === "applied" && this.window.isPeerRequired;
+      encodeFrame(this.#batch, this.#epoch, { kind: "operation", sequence, operation, isAwaited });
       if (isSync && done !== undefined) this.#syncs.set(sequence, operation);
       if (this.#batch.length >= BATCH_BYTES) this.#sendBatch();
     }
@@ -168,8 +171,17 @@ export class Sender implements OperationSink {
     return ok(undefined);
   }
 
+  /** What came in leaves now, as it will take the peer's disk a while; failing is `flush`'s matter. */
+  hurry(): void {
+    const sent = this.flush();
+    this.#failed = sent.ok ? null : sent;
+  }
+
   /** The end of a turn: what came in leaves. */
   flush(): Result<void, ConnectionLost> {
+    const failed = this.#failed;
+    this.#failed = null;
+    if (failed !== null) return failed;
     return this.#batch.length === 0 ? ok(undefined) : this.#sendBatch();
   }
 
@@ -217,6 +229,7 @@ export class Sender implements OperationSink {
   }
 
   #forgetStream(): void {
+    this.#failed = null;
     this.#batch.clear();
     this.#kept = [];
     this.#syncs.clear();
