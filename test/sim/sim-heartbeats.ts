@@ -25,7 +25,7 @@ import type { OpenError } from "../../node-agent/peer/sealed-datagram.ts";
 import type { SessionKeys } from "../../node-agent/peer/session-keys.ts";
 import type { ThreadCommand, ThreadEvent } from "../../node-agent/peer/thread-messages.ts";
 import type { Life, Machine } from "./machine.ts";
-import type { SimNet } from "./sim-net.ts";
+import { isDamaged, type SimNet } from "./sim-net.ts";
 
 /**
  * The heartbeat thread of a simulated agent: the production mind (heartbeat-core.ts) with tasks for
@@ -67,20 +67,22 @@ class SimSealer {
     const session = this.#sessions[0];
     if (session === undefined) return null;
     session.sent += 1;
-    return Buffer.from(`${session.id} ${session.sent} ${text.length} ${text}`);
+    return Buffer.from(`${session.id} ${session.sent} ${text}`);
   }
 
   open(datagram: Buffer): Result<string, OpenError> {
     const sealed = datagram.toString();
-    const [id = "", counterText = "", length = ""] = sealed.split(" ", 3);
+    const idEnds = sealed.indexOf(" ");
+    const counterEnds = sealed.indexOf(" ", idEnds + 1);
+    const id = sealed.slice(0, idEnds);
     const session = this.#sessions.find((one) => one.id === id);
     if (session === undefined) return err("unknownSession");
-    const counter = Number(counterText);
+    const counter = Number(sealed.slice(idEnds + 1, counterEnds));
     if (!isFresh(session.window, counter)) return err("replayed");
-    const text = sealed.slice(id.length + counterText.length + length.length + 3);
-    if (text.length !== Number(length) || !text.endsWith("}")) return err("unauthentic");
+    // Before anything of it counts, as the real one does: a wrong counter would shut out all others.
+    if (isDamaged(datagram)) return err("unauthentic");
     session.window = noteSeen(session.window, counter);
-    return ok(text);
+    return ok(sealed.slice(counterEnds + 1));
   }
 }
 

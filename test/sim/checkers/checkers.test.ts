@@ -222,6 +222,19 @@ test("S8: a primary from half a copy, and half a copy that counts as whole", () 
   expect(verdict(checker, () => checker.onEvent(on, made))).toEqual(breaks("S8"));
   const [was, now] = [disk({ outdated: true }), disk({ outdated: false, primary: "a" })];
   expect(verdict(checker, () => checker.onPersist(b, was, now))).toEqual(breaks("S8"));
+  b.isHalfWritten = false;
+  expect(verdict(checker, () => checker.onPersist(b, was, now))).toBe(null);
+});
+
+test("S8: not a copy that a person forced, until it is outdated again", () => {
+  const { made, b } = scene();
+  const checker = new NoHalfWrittenPrimary();
+  b.isHalfWritten = true;
+  const on = { ev: "writable", node: "b", epoch: 3, on: true } as const;
+  checker.onEvent({ ev: "force", node: "b", epoch: 2 }, made);
+  expect(verdict(checker, () => checker.onEvent(on, made))).toBe(null);
+  checker.onPersist(b, disk(), disk({ outdated: true }));
+  expect(verdict(checker, () => checker.onEvent(on, made))).toEqual(breaks("S8"));
 });
 
 test("S10: a forgotten vote, a question that was not kept, help beside an open question", () => {
