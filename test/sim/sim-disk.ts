@@ -237,9 +237,12 @@ export type DiskFaults = {
   slowMs: number;
 };
 
+export const WELL: DiskFaults = { dataError: null, stateError: null, slowMs: 0 };
+
+/** What one module has on a node's disk. */
 export class SimDisk {
   readonly tree: SimTree;
-  readonly faults: DiskFaults = { dataError: null, stateError: null, slowMs: 0 };
+  readonly faults: DiskFaults;
   /** The quorum file: absent, as written, or damaged. */
   #quorum: string | null = null;
   #isDamaged = false;
@@ -247,8 +250,9 @@ export class SimDisk {
   readonly markers = new Set<string>();
   onPersist: (was: NodeDisk | null, now: NodeDisk) => void = () => undefined;
 
-  constructor(nowMs: () => number) {
+  constructor(nowMs: () => number, faults: DiskFaults) {
     this.tree = new SimTree(nowMs);
+    this.faults = faults;
   }
 
   get quorum(): NodeDisk | null {
