@@ -6,7 +6,7 @@ import type { SimPart } from "./sim-part.ts";
 
 /** Calls of one application that may be unanswered at once. */
 const OPEN_MAX = 8;
-const FILES_MAX = 6;
+export const FILES_MAX = 6;
 
 /**
  * What the application does with its files, on whichever node it runs: also on one that should

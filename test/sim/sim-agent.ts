@@ -21,7 +21,7 @@ export class SimAgent {
   readonly peering: Peering;
   /** Dies at the n-th place from now at which it touches the world. */
   dieAt: number | null = null;
-  #isLeaving = false;
+  isLeaving = false;
   readonly #hosts = new Map<string, SimHosted>();
 
   constructor(node: SimNode, number: number) {
@@ -51,6 +51,7 @@ export class SimAgent {
     if (this.dieAt === null) return false;
     this.dieAt -= 1;
     if (this.dieAt >= 0) return false;
+    this.node.world.disturb();
     this.node.world.see(`crash at ${name}`);
     this.node.agentDies(`crashed at ${name}`);
     return true;
@@ -63,8 +64,8 @@ export class SimAgent {
 
   /** Stops in order and is then started anew, as an upgrade does. */
   async leave(): Promise<void> {
-    if (this.#isLeaving) return;
-    this.#isLeaving = true;
+    if (this.isLeaving) return;
+    this.isLeaving = true;
     const { world, id } = this.node;
     const leaving = [...this.#hosts.values()].map(async ({ hosted, part }) => {
       try {

@@ -40,6 +40,7 @@ export class SimControlPlane {
   readonly #world: World;
   readonly #prng;
   readonly #cp: ControlPlane;
+  readonly #records = new Map<string, { text: string | null; record: WitnessRecord | null }>();
   #arbiter: Arbiter;
   #reconciler: Reconciler;
 
@@ -69,7 +70,17 @@ export class SimControlPlane {
   }
 
   recordOf(moduleId: string): WitnessRecord | null {
-    return parse(this.store.peek(WITNESS, moduleId));
+    const text = this.store.peek(WITNESS, moduleId);
+    let known = this.#records.get(moduleId);
+    if (known === undefined || known.text !== text) {
+      known = { text, record: parse(text) };
+      this.#records.set(moduleId, known);
+    }
+    return known.record;
+  }
+
+  get nowUnixMs(): number {
+    return this.#cp.clock.nowMs();
   }
 
   /** Makes the cluster's own record; call it once, before the nodes start. */
@@ -128,7 +139,7 @@ export class SimControlPlane {
     );
     const text = JSON.stringify(request);
     // A look at the record that finds nothing new is part of a world at rest.
-    const isRoutine = request.kind === "read" && this.#isWell;
+    const isRoutine = request.kind === "read" && this.isWell;
     if (isRoutine) node.part(request.moduleId).readMs = machine.clock.nowMs;
     const reply = (outcome: VoteOutcome): void => {
       const isGranted = outcome.kind === "answered" && outcome.answer.kind === "granted";
@@ -158,7 +169,7 @@ export class SimControlPlane {
   async #take(nodeId: string, request: VoteRequest): Promise<VoteOutcome> {
     const { clock } = this.#world;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const isRoutine = request.kind === "read" && this.#isWell;
+    const isRoutine = request.kind === "read" && this.isWell;
     clock.after(isRoutine ? "routine" : "work", 1 + this.faults.delayMs, resolve);
     await promise;
     if (this.faults.isDown) return await new Promise(() => undefined);
@@ -177,7 +188,7 @@ export class SimControlPlane {
     }
   }
 
-  get #isWell(): boolean {
+  get isWell(): boolean {
     const { isDown, nonsense, echo, delayMs } = this.faults;
     return !isDown && nonsense + echo + delayMs === 0 && this.store.isWell;
   }

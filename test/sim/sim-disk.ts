@@ -243,8 +243,8 @@ export const WELL: DiskFaults = { dataError: null, stateError: null, slowMs: 0 }
 export class SimDisk {
   readonly tree: SimTree;
   readonly faults: DiskFaults;
-  /** The quorum file: absent, as written, or damaged. */
-  #quorum: string | null = null;
+  /** The quorum file: absent, as written, or damaged. Whoever reads it changes nothing of it. */
+  #quorum: NodeDisk | null = null;
   #isDamaged = false;
   /** Marker files of the state folder. */
   readonly markers = new Set<string>();
@@ -256,20 +256,20 @@ export class SimDisk {
   }
 
   get quorum(): NodeDisk | null {
-    return this.#quorum === null || this.#isDamaged ? null : JSON.parse(this.#quorum);
+    return this.#isDamaged ? null : this.#quorum;
   }
 
   readQuorum(): FoundDisk {
     if (this.#isDamaged) return { disk: null, isDiskLost: true, detail: "checksum" };
     if (this.#quorum === null) return { disk: null, isDiskLost: false, detail: "no file" };
-    return { disk: JSON.parse(this.#quorum), isDiskLost: false, detail: "read" };
+    return { disk: this.#quorum, isDiskLost: false, detail: "read" };
   }
 
   /** Atomic and durable when it returns, as the real one is. */
   writeQuorum(disk: NodeDisk): void {
     if (this.faults.stateError !== null) throw new Error(`${this.faults.stateError}: quorum.json`);
     const was = this.quorum;
-    this.#quorum = JSON.stringify(disk);
+    this.#quorum = disk;
     this.#isDamaged = false;
     this.onPersist(was, disk);
   }

@@ -1,7 +1,10 @@
 import type { MirrorConfig } from "#model/module/config.ts";
 import type { NodeDisk } from "#model/quorum/disk.ts";
 import type { WitnessRecord } from "#model/quorum/record.ts";
+import { TIMER_PROFILES } from "#model/quorum/timers.ts";
 import type { Checker, NodeView, Scene } from "./checkers/checker.ts";
+import { FILES_MAX } from "./client.ts";
+import { Due } from "./due.ts";
 import type { Applied } from "./engine/sim-applier.ts";
 import type { Answer, Call } from "./engine/sim-server.ts";
 import { Majority } from "./majority.ts";
@@ -14,6 +17,8 @@ import type { World } from "./world.ts";
 
 /** How late an end by the clock alone may be noticed. */
 const LOOK_MS = 25;
+/** Of a resync whose files are written to meanwhile. */
+const PASSES = 4;
 
 /**
  * One mirror module of the simulated world on both of its nodes: what its applications were
@@ -28,6 +33,7 @@ export class SimModule implements Scene {
   readonly resyncFileMs: number;
   readonly oracle = new Oracle();
   readonly majority: Majority;
+  readonly #due: Due;
   operations = 0;
   /** Everything has been well and nobody has written for a while. */
   isIdle = false;
@@ -53,6 +59,7 @@ export class SimModule implements Scene {
     this.id = id;
     this.#checkers = checkers;
     this.majority = new Majority(this);
+    this.#due = new Due(this);
     this.startMs = chance.between(20, 800);
     this.stopMs = chance.between(20, 800);
     this.resyncFileMs = chance.pick([2, 20, 150]);
@@ -96,6 +103,19 @@ export class SimModule implements Scene {
 
   leader(): SimPart | null {
     return this.#parts.find((part) => part.accepts) ?? null;
+  }
+
+  get serviceDueSinceMs(): number | null {
+    return this.#due.serviceSinceMs;
+  }
+  get syncDueSinceMs(): number | null {
+    return this.#due.syncSinceMs;
+  }
+  get leaseMs(): number {
+    return TIMER_PROFILES[this.world.profile].peerLeaseMs;
+  }
+  get transferMs(): number {
+    return this.resyncFileMs * FILES_MAX * PASSES;
   }
 
   get isInSync(): boolean {
@@ -219,6 +239,7 @@ export class SimModule implements Scene {
     if (isRoutine && clock.nowMs - this.#lookedMs < LOOK_MS) return;
     this.#lookedMs = clock.nowMs;
     for (const part of this.#parts) this.#lookAtWritable(part);
+    this.#due.look();
     for (const checker of this.#checkers) checker.onStep?.(this);
   }
 

@@ -64,6 +64,7 @@ export class SimNode {
   boot(): void {
     if (this.machine.isOn) return;
     this.machine.powerOn();
+    this.world.disturb();
     const { machine } = this;
     this.guard = new SimGuard({
       machine,

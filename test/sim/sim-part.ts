@@ -51,6 +51,21 @@ export class SimPart {
     return null;
   }
 
+  /** Wanted here, and nothing about its machine, disk and agent is amiss. */
+  get isAble(): boolean {
+    const { machine, faults, agent, hadDiskFault } = this.node;
+    if (!machine.isOn || machine.freeze !== null || machine.hung.size > 0) return false;
+    if (agent === null || agent.isLeaving || hadDiskFault) return false;
+    if (faults.dataError !== null || faults.stateError !== null || faults.slowMs > 0) return false;
+    return this.quorum?.isStartWanted === true;
+  }
+
+  /** Its programs are being stopped, which takes what it takes. */
+  get isStopping(): boolean {
+    const view = this.hosted?.module.service.view;
+    return view?.runsScripts === true && !this.accepts;
+  }
+
   /** Would an application's call that comes now be carried out and answered? */
   get accepts(): boolean {
     const { agent, machine } = this.node;

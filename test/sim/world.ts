@@ -58,6 +58,8 @@ export class World {
   era = 0;
   /** Ends of faults that are at work. */
   readonly undoing = new Set<() => void>();
+  /** When something was last done to it. */
+  disturbedMs = 0;
   /** How many faults are at work: nothing is skipped then. */
   troubles = 0;
   /** A copy or a quorum file is lost for good: perhaps only a person can say what goes on. */
@@ -188,8 +190,14 @@ export class World {
     this.trace.add({ ev: "note", text }, moduleId);
   }
 
-  fault(text: string): void {
+  /** Something is done to the world. */
+  disturb(): void {
     this.#quiet.end();
+    this.disturbedMs = this.clock.nowMs;
+  }
+
+  fault(text: string): void {
+    this.disturb();
     this.trace.add({ ev: "fault", text });
   }
 

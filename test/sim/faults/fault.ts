@@ -50,7 +50,9 @@ export function bootLater(world: World, node: SimNode, delayMs: number): void {
 export function later(world: World, delayMs: number, run: () => void): void {
   const { era } = world;
   world.clock.after("calendar", delayMs, () => {
-    if (world.era === era) run();
+    if (world.era !== era) return;
+    world.disturb();
+    run();
   });
 }
 
