@@ -2,7 +2,7 @@ import type { MirrorConfig } from "#model/module/config.ts";
 
 /** The module of the simulated world: one replicated directory, one watched process. */
 export const moduleConfig = (
-  defaultPrimary: "alone" | "a",
+  defaultPrimary: "alone" | "a" | "b",
   sync: "write" | "fsync",
 ): MirrorConfig => ({
   mode: "mirror",
@@ -22,7 +22,8 @@ export const moduleConfig = (
     boot: "auto",
     bootDelayMs: 0,
     failover: true,
-    defaultPrim: defaultPrimary === "alone" ? { kind: "alone" } : { kind: "node", node: "a" },
+    defaultPrim:
+      defaultPrimary === "alone" ? { kind: "alone" } : { kind: "node", node: defaultPrimary },
     maxLoop: 3,
     loopIntervalMs: 11_000,
     automaticReboot: false,
