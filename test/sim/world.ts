@@ -229,8 +229,8 @@ export class World implements Scene {
       if ((this.controlPlane.record?.epoch ?? 0) < epoch) this.see("the pair's epoch above W's");
       this.#decided(epoch, primary ?? now.primary, inSync);
     }
-    const { standingVote } = now;
-    if (standingVote !== null && was?.standingVote?.epoch !== standingVote.epoch) {
+    const standingVote = now.standingVotes[0];
+    if (standingVote !== undefined && was?.standingVotes[0]?.epoch !== standingVote.epoch) {
       this.see("standing vote");
       if (standingVote.epoch === this.authority.epoch) {
         this.#decided(standingVote.epoch, now.primary, [now.primary]);
@@ -392,7 +392,7 @@ export class World implements Scene {
     const old = this.both().find((node) => node.id === from)?.quorum;
     if (from === to || old === null || old === undefined) return;
     if (old.joining !== null) this.see("an unanswered grow at a failover");
-    if (old.standingVote !== null) this.see("a standing vote at a failover");
+    if (old.standingVotes.length > 0) this.see("a standing vote at a failover");
     if (old.released !== null) this.see("a release taken up");
   }
 
