@@ -162,7 +162,7 @@ function quorumConfig(
   return ok({
     moduleId,
     self: ports.nodeId,
-    peer,
+    peers: [peer],
     timers: timers.value,
     hasFailover: failover,
     defaultPrimary:

@@ -18,7 +18,7 @@ const MOMENTS = [
   ...["boot with {a}", "boot with {b}", "boot with {a,b}"],
   ...["grant", "promote", "grow"].map((kind) => `lost reply of ${kind}`),
   ...["comparing", "finalPass", "syncing"].map((phase) => `resync cut in ${phase}`),
-  ...["epoch", "inSync", "outdated", "joining", "asked", "released", "standingVote"].map(
+  ...["epoch", "inSync", "outdated", "joining", "asked", "released", "standingVotes"].map(
     (field) => `crash after ${field}`,
   ),
 ];
