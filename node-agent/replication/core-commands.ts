@@ -289,6 +289,9 @@ export class CoreCommands {
     const oldestMs = sender.window.oldestSubmittedAtMs();
     return {
       operationsSubmitted: sender.operationsSubmitted,
+      bytesSubmitted: sender.bytesSubmitted,
+      bytesUnacknowledged: sender.window.unacknowledgedBytes,
+      latencies: sender.latencies.counts,
       changesAlone: sender.alone.changes,
       bytesAlone: sender.alone.bytes,
       operationsApplied: secondary.operationsApplied,
