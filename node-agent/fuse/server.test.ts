@@ -65,6 +65,7 @@ describe("the server", () => {
       gate: { mayReply: () => isGateOpen, hold: (reply) => void held.push(reply) },
       // Too busy: so every call is made at once.
       blocking: { submit: () => false, read: () => false },
+      onDiskError: (errno, operation) => faults.push(`disk ${operation}: ${errno}`),
       onFault: (fault) => faults.push(`${fault.operation}: ${fault.detail}`),
     });
     kernel.askInit();

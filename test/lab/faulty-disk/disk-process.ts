@@ -10,12 +10,7 @@ import { fstatSync, openSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { Worker } from "node:worker_threads";
-import {
-  AT_FDCWD,
-  O_CLOEXEC,
-  O_RDWR,
-  openat,
-} from "../../../node-agent/adapters/linux/file.ts";
+import { AT_FDCWD, O_CLOEXEC, O_RDWR, openat } from "../../../node-agent/adapters/linux/file.ts";
 import { cString } from "../../../node-agent/adapters/linux/library.ts";
 import {
   MNT_DETACH,

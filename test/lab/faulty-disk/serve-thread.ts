@@ -7,13 +7,7 @@
  */
 import { workerData } from "node:worker_threads";
 import { ERRNO } from "../../../node-agent/adapters/linux/errno.ts";
-import {
-  fdatasync,
-  pread,
-  pwrite,
-  read,
-  write,
-} from "../../../node-agent/adapters/linux/file.ts";
+import { fdatasync, pread, pwrite, read, write } from "../../../node-agent/adapters/linux/file.ts";
 import { negotiate } from "../../../node-agent/fuse/protocol/negotiation.ts";
 import {
   DATA_BYTES_MAX,
@@ -179,7 +173,10 @@ class Disk {
       const at = offsetBytes + done;
       const inBlock = at % BLOCK_BYTES;
       const part = Math.min(BLOCK_BYTES - inBlock, length - done);
-      this.#block((at - inBlock) / BLOCK_BYTES, part).set(data.subarray(done, done + part), inBlock);
+      this.#block((at - inBlock) / BLOCK_BYTES, part).set(
+        data.subarray(done, done + part),
+        inBlock,
+      );
       done += part;
     }
     this.#reply.clear(0, WRITE_OUT);
