@@ -46,10 +46,11 @@ export class Due {
 
   /** Up to date by what a majority recorded and by its own disk, well, and not alone. */
   #canServe(part: SimPart): boolean {
-    const { world, authority } = this.#module;
+    const { world, authority, isWitnessSure } = this.#module;
     const { quorum } = part;
     if (!part.isAble || quorum === null || quorum.outdated) return false;
     if (!authority.inSync.includes(part.id) || world.troubles > 0) return false;
+    if (!isWitnessSure && !part.peer.isAble) return false;
     return world.net.isCalm && !world.sockets.isBlocked && world.controlPlane.isWell;
   }
 

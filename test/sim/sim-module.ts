@@ -85,6 +85,13 @@ export class SimModule implements Scene {
     return this.world.controlPlane.recordOf(this.id);
   }
 
+  /** The witness knows what it knew; one that forgot promotes nobody before both nodes told it. */
+  get isWitnessSure(): boolean {
+    const { record } = this;
+    const { storeId } = this.world.controlPlane.store;
+    return record !== null && !record.isRecovering && record.storeId === storeId;
+  }
+
   both(): readonly SimPart[] {
     return this.#parts;
   }

@@ -90,6 +90,10 @@ export class SimPart {
     return null;
   }
 
+  get boundEpoch(): number {
+    return Math.max(0, ...[...this.engines].map((engine) => engine.boundEpoch));
+  }
+
   inspectData(): "empty" | "hasData" | "unknown" {
     if (this.disk.faults.dataError === "EIO") return "unknown";
     return this.disk.tree.isEmpty ? "empty" : "hasData";
@@ -113,6 +117,9 @@ export function viewOf(part: SimPart, acceptedEpoch: () => number): NodeView {
     },
     get servedEpoch() {
       return part.servedEpoch;
+    },
+    get boundEpoch() {
+      return part.boundEpoch;
     },
     get mayAnswer() {
       return part.accepts;

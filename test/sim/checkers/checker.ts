@@ -22,6 +22,8 @@ export type NodeView = {
   /** An operation that comes now would be carried out and answered. */
   readonly accepts: boolean;
   readonly servedEpoch: number | null;
+  /** Its data loop takes nothing of an epoch below this one, by its own word. */
+  readonly boundEpoch: number;
   /** It leads, and its lease counts at this very instant. */
   readonly mayAnswer: boolean;
   readonly quorum: NodeDisk | null;

@@ -31,7 +31,14 @@ type Changeable<T> = { -readonly [K in keyof T]: T[K] };
 
 function view(id: string): Changeable<NodeView> {
   return {
-    ...{ id, accepts: false, servedEpoch: null, quorum: null, tree: new SimTree(() => 0) },
+    ...{
+      id,
+      accepts: false,
+      servedEpoch: null,
+      boundEpoch: 0,
+      quorum: null,
+      tree: new SimTree(() => 0),
+    },
     ...{ mayAnswer: true, isHalfWritten: false, hasAddress: false, isFrozen: false, isOn: true },
     resumedForMs: 1e9,
   };
@@ -216,8 +223,9 @@ test("S7: applied twice, out of order, or of an epoch that was voted over", () =
   checker.onEvent(apply(3), made);
   expect(verdict(checker, () => checker.onEvent(apply(3), made))).toEqual(breaks("S7"));
   expect(verdict(checker, () => checker.onEvent(apply(2), made))).toEqual(breaks("S7"));
-  b.quorum = disk({ epoch: 2 });
+  b.boundEpoch = 2;
   expect(verdict(checker, () => checker.onEvent(apply(4), made))).toEqual(breaks("S7"));
+  expect(verdict(checker, () => checker.onEvent(apply(5, 2), made))).toBe(null);
 });
 
 test("S8: a primary from half a copy, and half a copy that counts as whole", () => {
