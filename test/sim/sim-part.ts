@@ -18,12 +18,18 @@ export class SimPart {
   resyncPhase = "";
   /** When it last asked the witness for nothing but the record. */
   readMs = 0;
+  #startedMs = 0;
 
   constructor(node: SimNode, module: SimModule) {
     this.node = node;
     this.module = module;
     this.disk = new SimDisk(() => node.world.clock.trueMs, node.faults);
-    this.disk.onPersist = (was, now) => module.onPersist(this, was, now);
+    this.disk.onPersist = (was, now) => {
+      if (now.isStartWanted && was?.isStartWanted !== true) {
+        this.#startedMs = node.world.clock.nowMs;
+      }
+      module.onPersist(this, was, now);
+    };
   }
 
   get id(): "a" | "b" {
@@ -88,6 +94,12 @@ export class SimPart {
       if (engine.isPrimary) return engine.cell?.servingEpoch ?? null;
     }
     return null;
+  }
+
+  /** For how long it has taken part since its machine came up, or a person started it. */
+  get takesPartMs(): number {
+    const { machine, world } = this.node;
+    return Math.min(machine.upMs, world.clock.nowMs - this.#startedMs);
   }
 
   get boundEpoch(): number {
