@@ -6,7 +6,7 @@ import { type Happening, type LiveNode, type Mind, step } from "./explored-node.
 import { exploredTimers, NOW_MS } from "./explored-timers.ts";
 import { configOf, IDS, type Id, otherOf, type World } from "./explored-world.ts";
 import { eachMove } from "./moves.ts";
-import { inSyncWorld } from "./search.ts";
+import { inSyncWorld } from "./start.ts";
 
 /**
  * Undoes the folding: what is over has been over for longer, what is as old as can matter is older,
@@ -62,17 +62,18 @@ function happenings(w: World, id: Id): readonly Happening[] {
 
 test("no decision can tell a folded node from one that was not", () => {
   const carrier = new Carrier(true);
-  const options = { areClocksTogether: true };
+  const { budget } = DEFAULT_BOUNDS.together;
   const { timers } = carrier;
   let compared = 0;
   // Not chance, but a fixed way of walking about: every few moves another one of those offered.
   for (let walk = 0; walk < 60; walk += 1) {
     let w = inSyncStart(walk);
     for (let turn = 0; turn < 14; turn += 1) {
-      const offered: (() => World)[] = [];
-      eachMove(carrier, w, options, (_, make) => offered.push(make));
-      const chosen = offered[(walk * 31 + turn * 17) % offered.length];
-      if (chosen !== undefined) w = chosen();
+      const offered: World[] = [];
+      eachMove(carrier, w, budget, ({ after }) => {
+        if (!(after instanceof Error)) offered.push(after);
+      });
+      w = offered[(walk * 31 + turn * 17) % offered.length] ?? w;
       for (const id of IDS) {
         const node = w[id];
         if (node.kind === "dead") continue;
@@ -99,7 +100,7 @@ const starts = new Map<string, World>();
 
 function inSyncStart(walk: number): World {
   const id: Id = walk % 2 === 0 ? "a" : "b";
-  const known = starts.get(id) ?? inSyncWorld(id, DEFAULT_BOUNDS.together.budget);
+  const known = starts.get(id) ?? inSyncWorld(id);
   starts.set(id, known);
   return known;
 }

@@ -195,7 +195,9 @@ function canonicalRole(self: NodeId, s: Mind, shift: Shift): Mind["role"] {
           role.ask === null
             ? null
             : { ...role.ask, sinceMs: shift.past(role.ask.sinceMs, 2 * timers.voteRetryMs) },
-        resync: role.resync === null ? null : { ...role.resync, attempt: 1 },
+        resync: role.resync === null ? null : NO_RESYNC,
+        // Only `defaultprim` asks for it, which is not what is explored.
+        hasTriedReturn: false,
         resyncNotBeforeMs: shift.due(role.resyncNotBeforeMs),
         handover:
           role.handover === null
@@ -207,6 +209,9 @@ function canonicalRole(self: NodeId, s: Mind, shift: Shift): Mind["role"] {
   }
 }
 
+/** Which attempt it is, and what becomes of differing files, is the data plane's business. */
+const NO_RESYNC = { attempt: 1, setAside: false } as const;
+
 function canonicalShown(s: Mind, shift: Shift): Mind["shown"] {
   const { shown } = s;
   if (shown === null) return null;
@@ -214,6 +219,6 @@ function canonicalShown(s: Mind, shift: Shift): Mind["shown"] {
   return {
     ...shown,
     witnessGrantUntilMs: shift.dueOrNull(witnessGrantUntilMs),
-    resync: resync === null ? null : { ...resync, attempt: 1 },
+    resync: resync === null ? null : { ...resync, ...NO_RESYNC },
   };
 }

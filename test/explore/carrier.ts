@@ -16,7 +16,6 @@ import {
   type KnownStep,
   knownStep,
   retire,
-  spentBudget,
   vote,
   type World,
   withAnswer,
@@ -25,6 +24,14 @@ import {
 } from "./explored-world.ts";
 import { takeServed } from "./judgement.ts";
 import { forgiven, synced } from "./ledger.ts";
+
+export type Made = {
+  readonly world: World;
+  /** Places between two durable writes of one step that the move came by. */
+  readonly writes: number;
+  /** Nodes whose question is waited for no more. */
+  readonly retired: readonly Id[];
+};
 
 export class Carrier {
   readonly timers: QuorumTimers;
@@ -37,6 +44,7 @@ export class Carrier {
   #writes = 0;
   /** The agent dies after that many of them; null: it does not. */
   #dieAfter: number | null = null;
+  #retired: Id[] = [];
 
   readonly areClocksTogether: boolean;
 
@@ -46,19 +54,16 @@ export class Carrier {
     this.#configs = { a: configOf("a", this.timers), b: configOf("b", this.timers) };
   }
 
-  /**
-   * Makes a move, whole or up to a crash between two durable writes of one step. Returns the number
-   * of such places that it came by.
-   */
-  run(
-    make: () => World,
-    dieAfter: number | null,
-  ): { readonly world: World; readonly writes: number } {
+  /** Makes a move, whole or up to a crash between two durable writes of one step. */
+  run(make: () => World, dieAfter: number | null): Made {
     this.#writes = 0;
     this.#dieAfter = dieAfter;
-    const world = make();
-    this.#dieAfter = null;
-    return { world, writes: this.#writes };
+    this.#retired = [];
+    try {
+      return { world: make(), writes: this.#writes, retired: this.#retired };
+    } finally {
+      this.#dieAfter = null;
+    }
   }
 
   /** `key` stands for the happening: equal keys, equal happenings. */
@@ -70,13 +75,24 @@ export class Carrier {
     const isHere = this.#dieAfter !== null && this.#dieAfter > before;
     if (isHere && this.#dieAfter !== null && this.#dieAfter <= this.#writes) {
       const dead = done.crashes[this.#dieAfter - before - 1];
-      if (dead !== undefined) return died(w, id, dead);
+      if (dead !== undefined) return this.died(w, id, dead);
     }
     const was = w[id];
     let next = withNode(w, id, done.node);
     if (done.isSynced) next = { ...next, ledger: synced(next.ledger, id) };
-    if (done.pendingIs !== done.pendingWas) next = withAnswer(retire(next, id), id, null);
+    if (done.pendingIs !== done.pendingWas) next = withAnswer(this.#retire(next, id), id, null);
     return takeServed(forgive(next, id, was), id, done.served);
+  }
+
+  /** What is left of a node that died: its disk. */
+  died(w: World, id: Id, node: DeadNode): World {
+    const dead = withNode(w, id, canonicalDead(node));
+    return withAnswer(this.#retire(dead, id), id, null);
+  }
+
+  #retire(w: World, id: Id): World {
+    this.#retired.push(id);
+    return retire(w, id);
   }
 
   #step(node: ExploredNode, id: Id, key: unknown, make: () => Happening): KnownStep {
@@ -104,13 +120,6 @@ export class Carrier {
     const by: Id = request.nodeId === "a" ? "a" : "b";
     return { world: { ...next, ledger: forgiven(next.ledger, by, record.epoch) }, answer };
   }
-}
-
-/** What is left of a node that died: its disk. */
-export function died(w: World, id: Id, node: DeadNode): World {
-  const budget = spentBudget(w.budget, "crashes");
-  const dead = withNode({ ...w, budget }, id, canonicalDead(node));
-  return withAnswer(retire(dead, id), id, null);
 }
 
 /** The pair chose a node that lost its page cache: the loss was accepted, as both have died. */

@@ -17,6 +17,7 @@ import type { Command, NodeConfig, NodeEffect, NodeEvent } from "#model/quorum/t
 import type { VoteAnswer } from "#model/quorum/votes.ts";
 import { assert } from "#model/shared/assert.ts";
 import type { BootMs, Epoch, NodeId } from "#model/shared/ids.ts";
+import { cellName } from "./cells.ts";
 import { NOW_MS, TICK_MS } from "./explored-timers.ts";
 
 /**
@@ -274,8 +275,7 @@ class NodeStep {
 
   #decide(event: NodeEvent): void {
     const { self } = this.#config;
-    const role = this.#state?.role.kind ?? "unstarted";
-    this.#cells.push(`${role} × ${event.kind}`);
+    this.#cells.push(cellName(this.#state?.role.kind ?? "unstarted", event.kind));
     const decision = decideNode(this.#state ?? { config: this.#config }, event, this.#nowMs);
     this.#state = decision.state;
     const broken = brokenOrder(self, decision.state, decision.effects);

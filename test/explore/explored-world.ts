@@ -1,6 +1,6 @@
 /**
  * The whole explored world as a row of numbers, and the few things that can be done to it. Each
- * part of a state (a node, the record, what is under way) is interned, so a state is eight numbers;
+ * part of a state (a node, the record, what is under way) is interned, so a state is seven numbers;
  * what a node does about a happening is worked out once for each pair of the two, by the production
  * decision, and looked up ever after.
  */
@@ -39,33 +39,6 @@ export type Strays = {
   readonly beats: Readonly<Partial<Record<Id, { state: PeerState; seeks: number | null }>>>;
 };
 
-/** How many faults may still come: of each kind, and in all. */
-export type Budget = {
-  readonly faults: number;
-  readonly crashes: number;
-  /** Messages lost (a cut), late, or doubled. */
-  readonly strays: number;
-  readonly lostReplies: number;
-  readonly forces: number;
-  /** A person's stop or switchover. */
-  readonly orders: number;
-};
-
-export type FaultKind = Exclude<keyof Budget, "faults">;
-
-export function spentBudget(budget: Budget, kind: FaultKind): Budget {
-  const faults = budget.faults - 1;
-  const left = (of: FaultKind) => Math.min(faults, budget[of] - (of === kind ? 1 : 0));
-  return {
-    faults,
-    crashes: left("crashes"),
-    strays: left("strays"),
-    lostReplies: left("lostReplies"),
-    forces: left("forces"),
-    orders: left("orders"),
-  };
-}
-
 /** A state with its parts in hand. */
 export type World = {
   readonly a: ExploredNode;
@@ -76,7 +49,6 @@ export type World = {
   readonly answerB: VoteAnswer | null;
   readonly strays: Strays;
   readonly ledger: Ledger;
-  readonly budget: Budget;
 };
 
 export const NO_STRAYS: Strays = { cut: [], requests: [], beats: {} };
@@ -91,7 +63,7 @@ export const configOf = (self: Id, timers: QuorumTimers): NodeConfig => ({
   addressMovedBy: "nodes",
 });
 
-export const freshWorld = (budget: Budget): World => ({
+export const freshWorld = (): World => ({
   a: { kind: "dead", disk: null, runsService: false, hasLostPower: true },
   b: { kind: "dead", disk: null, runsService: false, hasLostPower: true },
   record: null,
@@ -99,7 +71,6 @@ export const freshWorld = (budget: Budget): World => ({
   answerB: null,
   strays: NO_STRAYS,
   ledger: EMPTY_LEDGER,
-  budget,
 });
 
 export const answerTo = (w: World, id: Id): VoteAnswer | null =>
@@ -275,7 +246,6 @@ export class Parts {
   readonly answer = new Interner<VoteAnswer | null>();
   readonly strays = new Interner<Strays>();
   readonly ledger = new Interner<Ledger>();
-  readonly budget = new Interner<Budget>();
 
   toRow(w: World, row: Int32Array): void {
     row[0] = this.a.idOf(w.a);
@@ -285,7 +255,6 @@ export class Parts {
     row[4] = this.answer.idOf(w.answerB);
     row[5] = this.strays.idOf(w.strays);
     row[6] = this.ledger.idOf(w.ledger);
-    row[7] = this.budget.idOf(w.budget);
   }
 
   toWorld(row: Int32Array): World {
@@ -298,7 +267,6 @@ export class Parts {
       answerB: this.answer.valueOf(at(4)),
       strays: this.strays.valueOf(at(5)),
       ledger: this.ledger.valueOf(at(6)),
-      budget: this.budget.valueOf(at(7)),
     };
   }
 }

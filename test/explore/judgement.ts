@@ -36,13 +36,16 @@ function isIsland(w: World, id: Id, epoch: number): boolean {
   return diskOf(w[id])?.forced !== null || epoch < w.ledger.forcedEpoch;
 }
 
-/** What follows by itself: a closed connection is noticed, writes are acknowledged. */
-export function settle(c: Carrier, w: World, areClocksTogether: boolean): World {
+/**
+ * What follows by itself: a closed connection is noticed, writes are acknowledged. `isCalm`: no
+ * machine loses its power any more.
+ */
+export function settle(c: Carrier, w: World, isCalm: boolean): World {
   let next = w;
   for (const id of IDS) next = breakLink(c, next, id);
   for (const id of IDS) next = acknowledge(next, id);
-  if (areClocksTogether) checkApart(next);
-  if (next.budget.crashes === 0) next = { ...next, ledger: calmed(next.ledger) };
+  if (c.areClocksTogether) checkApart(next);
+  if (isCalm) next = { ...next, ledger: calmed(next.ledger) };
   return withCanonicalAsks(tidy(next));
 }
 
@@ -79,8 +82,8 @@ function acknowledge(w: World, id: Id): World {
   if (isIsland(w, id, epoch)) return w;
   const peer = w[otherOf(id)];
   if (ackBy === "peer") {
-    const isReached = !w.strays.cut.includes("a>b") && !w.strays.cut.includes("b>a");
-    const isStreaming = isReached && isUp(node) && peer.kind === "live" && isUp(peer);
+    // Whatever is cut: what was under way may arrive, and its answer.
+    const isStreaming = isUp(node) && peer.kind === "live" && isUp(peer);
     const follows =
       isStreaming && peer.shell.data.kind === "follow" && peer.shell.data.epoch === epoch;
     return follows ? { ...w, ledger: ackedByBoth(w.ledger) } : w;

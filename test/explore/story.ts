@@ -1,9 +1,12 @@
 /** A broken promise as a story that a person can follow: each move, and what it left. */
+
+import { type Budget, Budgets, NO_FAULTS } from "./budgets.ts";
 import { Carrier } from "./carrier.ts";
 import type { ExploredNode } from "./explored-node.ts";
-import { type Budget, diskOf, IDS, type World } from "./explored-world.ts";
-import { eachMove } from "./moves.ts";
-import { type Broken, inSyncWorld } from "./search.ts";
+import { diskOf, IDS, type World } from "./explored-world.ts";
+import { eachMove, type Move } from "./moves.ts";
+import type { Broken } from "./search.ts";
+import { inSyncWorld } from "./start.ts";
 
 export function storyOf(
   broken: Broken,
@@ -12,7 +15,7 @@ export function storyOf(
 ): readonly string[] {
   if (broken.moves.length === 0) return [`so: ${broken.promise}`];
   for (const id of IDS) {
-    const told = tell(inSyncWorld(id, budget), broken.moves, areClocksTogether);
+    const told = tell(inSyncWorld(id), broken.moves, areClocksTogether, budget);
     if (told !== null) return [...told, `so: ${broken.promise}`];
   }
   return broken.moves;
@@ -22,32 +25,25 @@ function tell(
   start: World,
   moves: readonly string[],
   areClocksTogether: boolean,
+  budget: Budget,
 ): readonly string[] | null {
   const carrier = new Carrier(areClocksTogether);
+  const budgets = new Budgets(budget);
   const lines = ["A pair in sync:", ...picture(start)];
   let w = start;
+  let left = 0;
   for (const [i, text] of moves.entries()) {
-    const make = findMove(carrier, w, text, areClocksTogether);
-    if (make === null) return null;
+    const found: Move[] = [];
+    eachMove(carrier, w, budgets.all[left] ?? NO_FAULTS, (move) => found.push(move));
+    const move = found.find((one) => one.text === text);
+    if (move === undefined) return null;
     lines.push(`${i + 1}. ${text}`);
-    try {
-      w = make();
-    } catch {
-      return lines;
-    }
+    if (move.after instanceof Error) return lines;
+    w = move.after;
+    left = budgets.after(left, move.faults);
     lines.push(...picture(w));
   }
   return lines;
-}
-
-function findMove(carrier: Carrier, w: World, text: string, areClocksTogether: boolean) {
-  let found: (() => World) | null = null;
-  eachMove(carrier, w, { areClocksTogether }, (name, make) => {
-    if (name === text) found = make;
-    // A crash in the middle of a move is offered only after the whole move was made.
-    else if (text.startsWith(`${name};`)) make();
-  });
-  return found as (() => World) | null;
 }
 
 function picture(w: World): readonly string[] {
