@@ -1,4 +1,5 @@
 import type { Mutant } from "./mutant.ts";
+import { THREE_NODES } from "./three-nodes.ts";
 
 const NODE = "model/quorum/node";
 
@@ -300,6 +301,6 @@ const SHELL: readonly Mutant[] = [
   },
 ];
 
-export const MUTANTS: readonly Mutant[] = [...PROTOCOL, ...SHELL].sort((x, y) =>
+export const MUTANTS: readonly Mutant[] = [...PROTOCOL, ...THREE_NODES, ...SHELL].sort((x, y) =>
   x.id < y.id ? -1 : 1,
 );

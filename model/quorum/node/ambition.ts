@@ -210,7 +210,9 @@ function rivalOf(s: NodeState, nowMs: BootMs): string | null {
     if (peer.epoch !== s.disk.epoch || peer.nodeId === last) continue;
     if (peer.role === "following" && last !== null) return `${peer.nodeId} follows ${last}`;
     const isBetter = goesBefore(s, peer, nowMs) && isWilling(peer);
-    if (isBetter && !isOutOfPatience(s, nowMs)) return `${peer.nodeId} goes first`;
+    // However long that takes, where this copy lacks what the other one holds.
+    const isWhole = s.disk.isUnclean && !peer.isUnclean;
+    if (isBetter && (isWhole || !isOutOfPatience(s, nowMs))) return `${peer.nodeId} goes first`;
   }
   return null;
 }

@@ -4,16 +4,15 @@ import type { PeerState } from "../peer-state.ts";
 import { HOLDER_SHARE } from "../timers.ts";
 import type { NodeConfig } from "../types.ts";
 import { isMajority } from "../voters.ts";
-import { type LeadingRole, type NodeState, type PeerView, secondaryOf } from "./state.ts";
+import {
+  type LeadingRole,
+  NEVER_HEARD,
+  type NodeState,
+  type PeerView,
+  secondaryOf,
+} from "./state.ts";
 
 /** Plain questions about what a node knows. None of them changes anything. */
-
-const NEVER_HEARD: PeerView = {
-  lastHeardMs: null,
-  grantUntilMs: null,
-  grantEpoch: null,
-  state: null,
-};
 
 export const viewOf = (s: NodeState, id: NodeId): PeerView => s.peers[id] ?? NEVER_HEARD;
 
