@@ -1,6 +1,5 @@
 /** The lab of one run: two nodes with pre-written disks, and every target ready in them. */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { LabCluster } from "../../lab/cluster.ts";
 import { Lab } from "../../lab/lab.ts";
@@ -28,14 +27,11 @@ export class BenchLab {
   /** Modules of single workloads, made when they are first needed. */
   readonly #mirrors = new Map<string, LabCluster>();
   readonly #lab: Lab;
-  readonly #folder: string;
   readonly say: (text: string) => void;
-  /** It is being taken down: what fails now fails for that. */
-  isEnding = false;
+  #ending: Promise<void> | null = null;
 
-  private constructor(lab: Lab, folder: string, source: SourceTree, setting: Setting) {
+  private constructor(lab: Lab, source: SourceTree, setting: Setting) {
     this.#lab = lab;
-    this.#folder = folder;
     this.source = source;
     this.options = setting.options;
     this.say = setting.say;
@@ -45,16 +41,14 @@ export class BenchLab {
   static async up(setting: Setting): Promise<BenchLab> {
     const { options, say } = setting;
     const diskMiB = DISK_MIB + Math.ceil((options.files * DISK_BYTES_PER_FILE) / 1024 / 1024);
-    const folder = mkdtempSync(join(tmpdir(), "mirrorfarm-bench-"));
+    say(`making the lab, with disks of ${Math.round(diskMiB / 1024)} GiB`);
+    const lab = await Lab.up({ diskMiB });
     try {
-      mkdirSync(join(folder, "source"));
-      const source = await makeSourceTree(join(folder, "source"));
-      say(`making the lab, with disks of ${Math.round(diskMiB / 1024)} GiB`);
-      const bench = new BenchLab(await Lab.up({ diskMiB }), folder, source, setting);
-      await setting.onUp(bench);
-      return bench;
+      const folder = join(lab.folder, "source");
+      mkdirSync(folder);
+      return new BenchLab(lab, await makeSourceTree(folder), setting);
     } catch (error) {
-      rmSync(folder, { recursive: true, force: true });
+      await lab.down();
       throw error;
     }
   }
@@ -107,13 +101,20 @@ export class BenchLab {
     return this.#mirrors.get("bench-write")?.logs() ?? "";
   }
 
-  /** Leaves nothing behind. */
-  async down(): Promise<void> {
-    this.isEnding = true;
+  /** It is being taken down: what fails now fails for that. */
+  get isEnding(): boolean {
+    return this.#ending !== null;
+  }
+
+  /** Leaves nothing behind. Once, however often it is asked. */
+  down(): Promise<void> {
+    this.#ending ??= this.#takeDown();
+    return this.#ending;
+  }
+
+  async #takeDown(): Promise<void> {
     for (const cluster of this.#mirrors.values()) await cluster.close();
-    this.#mirrors.clear();
     await this.#lab.down();
-    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   async #startFsync(): Promise<void> {
@@ -139,9 +140,4 @@ export class BenchLab {
   }
 }
 
-type Setting = {
-  readonly options: BenchOptions;
-  say(text: string): void;
-  /** As soon as there is something to take down. */
-  onUp(bench: BenchLab): Promise<void> | void;
-};
+type Setting = { readonly options: BenchOptions; say(text: string): void };

@@ -24,6 +24,8 @@ export type ReplicationReport = {
 };
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** As a shell has it: 128 and the number of SIGINT. */
+const SIGNALLED = 130;
 
 const known = workloadsOf(new Idle().workload()).map(({ name }) => name);
 
@@ -61,19 +63,17 @@ export async function benchReplication(
   const workloads = workloadsOf(idle.workload()).filter(
     ({ name }) => options.workloads === null || options.workloads.includes(name),
   );
-  let live: BenchLab | null = null;
+  const starting = BenchLab.up({ options, say });
+  // A signal while the lab is being made waits until there is one to take down.
   const end = (signal: NodeJS.Signals) => {
     say(`${signal}: taking everything down`);
-    void (live?.down() ?? Promise.resolve()).finally(() => process.exit(130));
+    void starting
+      .then((bench) => bench.down())
+      .catch(() => undefined)
+      .finally(() => process.exit(SIGNALLED));
   };
   for (const signal of SIGNALS) process.once(signal, end);
-  const bench = await BenchLab.up({
-    options,
-    say,
-    onUp: (up) => {
-      live = up;
-    },
-  });
+  const bench = await starting;
   try {
     const wanted = new Set(workloads.flatMap(({ targets }) => targets));
     const targets = await bench.startTargets(wanted, async () => {
@@ -87,7 +87,7 @@ export async function benchReplication(
       failures,
     };
   } catch (error) {
-    say(bench.logs());
+    if (!bench.isEnding) say(bench.logs());
     throw error;
   } finally {
     for (const signal of SIGNALS) process.off(signal, end);
@@ -108,7 +108,7 @@ function rowsOf(
         workload.name,
         workload.targets.filter((target) => targets.includes(target)),
         measures.get(workload.name) ?? [],
-        workload.isOnce === true ? 1 : rounds,
+        Math.min(rounds, workload.roundsMax ?? rounds),
       ),
     ),
   );

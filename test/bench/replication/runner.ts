@@ -41,7 +41,7 @@ export function stepsOf(
   const steps: Step[] = [];
   for (let round = 1; round <= rounds; round += 1) {
     for (const workload of workloads) {
-      if (workload.isOnce === true && round > 1) continue;
+      if (round > (workload.roundsMax ?? rounds)) continue;
       const own = workload.targets.filter((target) => targets.includes(target));
       const turned = own.map((_, index) => own[(index + round - 1) % own.length]);
       for (const target of turned) {

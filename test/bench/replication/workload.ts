@@ -18,8 +18,8 @@ export type Workload = {
   readonly name: string;
   readonly rows: readonly Row[];
   readonly targets: readonly TargetName[];
-  /** Measured in the first round only: what does not vary, or takes too long. */
-  readonly isOnce?: boolean;
+  /** Measured in the first so many rounds only: what hardly varies, or takes long. */
+  readonly roundsMax?: number;
   /** Before a target's first measure. */
   prepare?(target: Target, bench: BenchLab): Promise<void>;
   /** Throws when it cannot be measured: the round then has no value here, and the reason is told. */

@@ -31,7 +31,7 @@ export class Idle {
 
   workload(): Workload {
     return {
-      ...{ name: "idle", rows: rowsOf("idle", "idle"), targets: ["write"], isOnce: true },
+      ...{ name: "idle", rows: rowsOf("idle", "idle"), targets: ["write"], roundsMax: 1 },
       measure: async () => {
         if (this.figures === null) throw new Error("nobody looked while the agent was idle");
         return this.figures;
@@ -43,7 +43,7 @@ export class Idle {
 /** After `resync-unchanged`, whose files it looks through, so that the kernel knows all of them. */
 export const WITH_FILES: Workload = {
   ...{ name: "files", rows: rowsOf("files", "with the many files known"), targets: ["write"] },
-  isOnce: true,
+  roundsMax: 1,
   measure: async (_target, bench) => {
     const place = new Place(bench.machine("node1"), MANY_FILES_FOLDER);
     await place.shell('find "$1" -size +0 > /dev/null', place.folder);
