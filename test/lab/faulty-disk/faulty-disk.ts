@@ -30,7 +30,7 @@ export class FaultyDisk {
   }
 
   /** Makes the image and its file system, and the loop device over them. */
-  async create(sizeMiB: number): Promise<string> {
+  async create(sizeMiB: number): Promise<void> {
     mkdirSync(join(this.#folder, "fuse"), { recursive: true });
     const image = join(this.#folder, "disk.img");
     await must("truncate", ["-s", `${sizeMiB}M`, image]);
@@ -41,7 +41,20 @@ export class FaultyDisk {
     spawn(process.execPath, args, { detached: true, stdio: ["ignore", log, log] }).unref();
     await waitFor("a disk", () => (existsSync(this.#socket) ? true : null), ANSWER_MS_MAX);
     this.#loop = (await must("losetup", ["--find", "--show", this.#file])).trim();
+  }
+
+  /** The loop device, also of a disk that an earlier process made. */
+  async loop(): Promise<string | null> {
+    this.#loop ??= (await this.#loops())[0] ?? null;
     return this.#loop;
+  }
+
+  async #loops(): Promise<readonly string[]> {
+    const listed = await run("losetup", ["-n", "-O", "NAME", "-j", this.#file]);
+    return listed.stdout
+      .split("\n")
+      .map((line) => line.trim())
+      .filter((line) => line !== "");
   }
 
   /** Does what is ordered from now on; resolves when it has been understood. */
@@ -62,11 +75,9 @@ export class FaultyDisk {
   async destroy(): Promise<void> {
     if (!existsSync(this.#socket)) return;
     await this.order({ kind: "ok" }).catch(() => undefined);
-    const loops = await run("losetup", ["-n", "-O", "NAME", "-j", this.#file]);
     const own = this.#loop === null ? [] : [this.#loop];
-    for (const loop of new Set([...loops.stdout.split("\n"), ...own])) {
-      if (loop.trim() !== "") await run("losetup", ["-d", loop.trim()]);
-    }
+    for (const loop of new Set([...(await this.#loops()), ...own]))
+      await run("losetup", ["-d", loop]);
     await this.order({ kind: "quit" }).catch(() => undefined);
     await run("umount", ["-l", join(this.#folder, "fuse")]);
   }
