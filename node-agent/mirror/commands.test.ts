@@ -47,6 +47,14 @@ test("start names the good copy; stop ends when nothing is mounted any more", as
   expect(rig.calls.at(-1)).toBe("e1 is closed");
 });
 
+test("a start that cannot be kept on the disk has failed, whatever runs", async () => {
+  rig.store.write = () => {
+    throw new Error("EIO: quorum.json");
+  };
+  const answer = await run("start", { dataFrom: "node1" });
+  expect(answer).toMatchObject({ outcome: "failed", text: expect.stringContaining("EIO") });
+});
+
 test("what was decided under an epoch that is over is refused", async () => {
   await run("start", { dataFrom: "node1" });
   await rig.comesTo(() => rig.module.service.state === "ALONE");

@@ -79,6 +79,8 @@ async function start(
 ): Promise<Outcome> {
   const { module } = mirror;
   module.command({ kind: "start", dataFrom: command.dataFrom ?? null });
+  // A wish that the disk did not take is forgotten with this agent, whatever runs until then.
+  if (!module.isStartWanted) return failed(`not started: ${module.why}`);
   const isStarted = await mirror.until(() => module.service.view.state !== "STOP", limitMs);
   return isStarted ? done(`started: ${module.why}`) : unknown(`not begun yet: ${module.why}`);
 }
