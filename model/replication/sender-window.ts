@@ -8,9 +8,9 @@
  * performed the operation (its page cache has it); *durable* that its disk has it, asked for by
  * fsync. An operation is *released* when its caller may be answered.
  *
- * The rule that no clock may bend: while the peer is required, an operation is released only by
- * the peer's own acknowledgement, or by an attachment completed after it (whose copy contains
- * it). `stopRequiring` is the one other way, and it is called only after the set without the peer
+ * The rule that no clock may bend: while the peer is required, an operation that needs anything of
+ * it is released only by its own acknowledgement, or by an attachment completed after it (whose
+ * copy contains it). `stopRequiring` is the one other way, and it is called only after the set without the peer
  * has been recorded.
  */
 
@@ -18,8 +18,12 @@ import { assert } from "#model/shared/assert.ts";
 import type { BootMs } from "#model/shared/ids.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 
-/** What the peer must have done before the operation counts: performed it, or made it durable. */
-export type Need = "applied" | "durable";
+/**
+ * What the peer must have done before the caller is answered: performed the operation, made it
+ * durable, or nothing yet. The last still travels in its place in the stream, so that an fsync
+ * after it covers it.
+ */
+export type Need = "nothing" | "applied" | "durable";
 
 export type WindowLimits = { readonly operationsMax: number; readonly bytesMax: number };
 
@@ -33,6 +37,9 @@ export type WindowError = {
   readonly lastSequence: number;
 };
 
+/** `waitedSinceMs`: when it was submitted; null when it did not have to wait. */
+export type Release<Tag> = (tag: Tag, waitedSinceMs: BootMs | null) => void;
+
 type Entry<Tag> = {
   readonly sequence: number;
   readonly bytes: number;
@@ -44,7 +51,7 @@ type Entry<Tag> = {
 /** `Tag` is whatever the caller wants back when an operation is released. */
 export class SenderWindow<Tag> {
   readonly #limits: WindowLimits;
-  readonly #release: (tag: Tag) => void;
+  readonly #release: Release<Tag>;
   #isPeerRequired = false;
   #isAttached = false;
   #nextSequence = 1;
@@ -59,7 +66,7 @@ export class SenderWindow<Tag> {
   #stranded: Entry<Tag>[] = [];
   #strandedBytes = 0;
 
-  constructor(release: (tag: Tag) => void, limits: WindowLimits = WINDOW_LIMITS) {
+  constructor(release: Release<Tag>, limits: WindowLimits = WINDOW_LIMITS) {
     this.#release = release;
     this.#limits = limits;
   }
@@ -81,11 +88,15 @@ export class SenderWindow<Tag> {
   get unacknowledgedCount(): number {
     return this.#queued + this.#undurable.size + this.#stranded.length;
   }
+  /** Bytes of operations that the peer has not acknowledged as applied. */
+  get unacknowledgedBytes(): number {
+    return this.#bytes + this.#strandedBytes;
+  }
   /** True when the caller should stop taking requests until acknowledgements arrive. */
   get isFull(): boolean {
     return (
       this.unacknowledgedCount >= this.#limits.operationsMax ||
-      this.#bytes + this.#strandedBytes >= this.#limits.bytesMax
+      this.unacknowledgedBytes >= this.#limits.bytesMax
     );
   }
   get #queued(): number {
@@ -94,7 +105,7 @@ export class SenderWindow<Tag> {
 
   /**
    * Takes one operation; returns its sequence, or null when no stream runs and there is nothing to
-   * send. `tag` is released at once when the peer is not required.
+   * send. `tag` is released at once when nothing is needed, or the peer is not required.
    */
   submit(o: {
     readonly bytes: number;
@@ -102,7 +113,7 @@ export class SenderWindow<Tag> {
     readonly tag: Tag | null;
     readonly nowMs: BootMs;
   }): number | null {
-    const waits = this.#isPeerRequired ? o.tag : null;
+    const waits = this.#isPeerRequired && o.need !== "nothing" ? o.tag : null;
     const sequence = this.#isAttached ? this.#nextSequence : null;
     const entry: Entry<Tag> = {
       sequence: sequence ?? 0,
@@ -118,7 +129,7 @@ export class SenderWindow<Tag> {
     } else if (waits !== null) {
       this.#stranded.push(entry);
     }
-    if (!this.#isPeerRequired && o.tag !== null) this.#release(o.tag);
+    if (waits === null && o.tag !== null) this.#release(o.tag, null);
     return sequence;
   }
 
@@ -232,7 +243,7 @@ export class SenderWindow<Tag> {
     const { tag } = entry;
     if (tag === null) return;
     entry.tag = null;
-    this.#release(tag);
+    this.#release(tag, entry.submittedAtMs);
   }
 
   #compact(): void {

@@ -64,10 +64,12 @@ describe("the server", () => {
           else if (done !== undefined) waiting.push(done);
           return isWindowOpen;
         },
+        hurry() {},
       },
       gate: { mayReply: () => isGateOpen, hold: (reply) => void held.push(reply) },
       // Too busy: so every call is made at once.
       blocking: { submit: () => false, read: () => false },
+      onDiskError: (errno, operation) => faults.push(`disk ${operation}: ${errno}`),
       onFault: (fault) => faults.push(`${fault.operation}: ${fault.detail}`),
     });
     kernel.askInit();

@@ -119,6 +119,7 @@ export function openMirror(
     newDataPlane: (onEvent) =>
       new DataPlane({
         newEngine: ports.newEngine,
+        sync: () => machine.syncData(trees),
         cell,
         onEngineEvent: ports.onEngineEvent,
         onEvent: (event) => {
@@ -130,6 +131,7 @@ export function openMirror(
           trees: treesOf(config),
           listen: ports.replicationListen,
           stateDirectory: folder,
+          syncMode: config.rfs?.sync ?? "write",
           replTimeoutMs: quorum.value.timers.replTimeoutMs,
           resyncBytesPerSecond: config.rfs?.resyncBandwidthMax ?? null,
         },
@@ -161,7 +163,7 @@ function quorumConfig(
   return ok({
     moduleId,
     self: ports.nodeId,
-    peer,
+    peers: [peer],
     timers: timers.value,
     hasFailover: failover,
     defaultPrimary:

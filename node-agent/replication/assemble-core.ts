@@ -4,7 +4,7 @@
  */
 
 import type { BootMs, ModuleId, NodeId } from "#model/shared/ids.ts";
-import { ERRNO } from "../adapters/linux/errno.ts";
+import { ERRNO, errnoName } from "../adapters/linux/errno.ts";
 import type { FuseService, ReplyGate } from "../fuse/ports.ts";
 import type { LeaseCell } from "../peer/lease-cell.ts";
 import { Acceptor } from "./acceptor.ts";
@@ -19,20 +19,24 @@ import type { OperationSink } from "./operation.ts";
 import { PrimarySide } from "./primary-side.ts";
 import type { OperationApplier } from "./receiver.ts";
 import { SecondarySide } from "./secondary-side.ts";
-import { Sender } from "./sender.ts";
+import { Sender, type SyncMode } from "./sender.ts";
 import { Sessions } from "./sessions.ts";
 
 /** What the servers of the mounts are connected to. */
 export type ServerParts = {
   readonly sink: OperationSink;
   readonly gate: ReplyGate;
+  /** Something was done here in part: the copies may differ now. */
   readonly onFault: (detail: string) => void;
+  /** The disk failed; what it holds of what was answered is not less than before. */
+  readonly onDiskError: (errno: number, operation: string) => void;
 };
 
 export type CorePorts = {
   readonly moduleId: ModuleId;
   readonly nodeId: NodeId;
   readonly stateDirectory: string;
+  readonly syncMode: SyncMode;
   readonly replTimeoutMs: number;
   readonly gapMs: number;
   readonly resyncBytesPerSecond: number | null;
@@ -60,13 +64,16 @@ export function assembleCore(ports: CorePorts): Core {
     gapMs: ports.gapMs,
     onGap: (gapMs, endedAtBootMs) => emit({ kind: "gapNoticed", gapMs, endedAtBootMs }),
   });
-  const sender = new Sender();
+  const sender = new Sender({ syncMode: ports.syncMode });
   const onFault = (detail: string): void => {
     emit({ kind: "localFault", errno: ERRNO.EIO, detail });
     // It may have happened here in part: from now on the copies are not in step.
     primary.diverged(detail);
   };
-  const servers = ports.newServers({ sink: sender, gate, onFault });
+  const onDiskError = (errno: number, operation: string): void => {
+    emit({ kind: "localFault", errno, detail: `${operation}: ${errnoName(errno)}` });
+  };
+  const servers = ports.newServers({ sink: sender, gate, onFault, onDiskError });
   let addresses: readonly PeerAddress[] = [];
   const sessions = new Sessions();
   const context: CoreContext = { ...ports, sessions, addresses: () => addresses };

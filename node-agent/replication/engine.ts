@@ -17,9 +17,11 @@
  * method that names an epoch is refused when the engine has already been told of a newer one.
  */
 
+import type { LatencyCounts } from "#model/replication/latency-histogram.ts";
 import type { BootMs, Epoch, NodeId } from "#model/shared/ids.ts";
 import type { Result } from "#model/shared/result.ts";
 import type { SessionKeys } from "../peer/session-keys.ts";
+import type { SyncMode } from "./sender.ts";
 
 /** One replicated directory; its place in the list is its `FileId` (first = 1) on both nodes. */
 export type ReplicatedTree = {
@@ -39,6 +41,8 @@ export type OpenOptions = {
   readonly leaseCell: SharedArrayBuffer;
   /** A folder of the module in the agent's state directory: resync marker, files set aside. */
   readonly stateDirectory: string;
+  /** When a plain write is answered. @default "write" */
+  readonly syncMode?: SyncMode;
   /** An operation unacknowledged for longer is reported as `stalled`. @default 2000 */
   readonly replTimeoutMs?: number;
   /** A gap in the data thread's own loop longer than this is reported. @default 100 */
@@ -84,6 +88,11 @@ export type ResyncProgress = {
 /** Counters since `open`; for `status`, events and figures. */
 export type EngineMetrics = {
   readonly operationsSubmitted: number;
+  /** Written by them. */
+  readonly bytesSubmitted: number;
+  readonly bytesUnacknowledged: number;
+  /** Of those whose caller waited for the peer, from submission to answer. */
+  readonly latencies: LatencyCounts;
   /** Primary: changes made without the peer, and bytes they wrote; its copy may lack them. */
   readonly changesAlone: number;
   readonly bytesAlone: number;

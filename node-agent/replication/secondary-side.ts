@@ -16,7 +16,7 @@ import type { Purpose } from "./hello.ts";
 import { LiveConnection } from "./live-connection.ts";
 import type { Established, Pollable } from "./pollable.ts";
 import { type OperationApplier, Receiver } from "./receiver.ts";
-import type { ResyncLink } from "./resync-link.ts";
+import type { ResyncFailure, ResyncLink } from "./resync-link.ts";
 
 /** What a primary asked for, until the main thread answers. */
 type Asked = { readonly epoch: Epoch; readonly attachmentId: string };
@@ -147,6 +147,7 @@ export class SecondarySide {
   tick(nowMs: BootMs): void {
     this.drainWorker();
     if (this.#isAdmitted && this.#worker === null) this.admit(this.#asked?.attachmentId ?? "");
+    if (this.#live.isOpen) this.#acknowledgeRest();
     if (this.order.phase === "none" || this.#live.isOpen) return;
     this.#lostAtMs ??= nowMs;
     // Longer than the primary tries to come back: then it has given this copy up.
@@ -211,7 +212,7 @@ export class SecondarySide {
   }
 
   /** The resync thread has ended: well (null), or why not. */
-  onCopied(failure: string | null): void {
+  onCopied(failure: ResyncFailure | null): void {
     this.#worker?.close();
     this.#worker = null;
     const { phase } = this.order;
@@ -219,7 +220,9 @@ export class SecondarySide {
     if (failure !== null) {
       // A primary that has begun anew keeps its connection: this was the attempt before.
       if (this.#asked === null) this.#closeConnection();
-      this.#detach(failure);
+      this.#detach(failure.reason);
+      // Full, read-only or failing: tried again later, not over and over.
+      if (failure.errno !== null) this.#onFault(failure.errno, failure.reason);
       return;
     }
     this.#copy = "complete";
@@ -258,6 +261,11 @@ export class SecondarySide {
 
   #finishBatch(): void {
     const sent = this.#receiver.finishBatch();
+    if (!sent.ok) this.#closeConnection();
+  }
+
+  #acknowledgeRest(): void {
+    const sent = this.#receiver.acknowledgeRest();
     if (!sent.ok) this.#closeConnection();
   }
 

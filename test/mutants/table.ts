@@ -1,4 +1,5 @@
 import type { Mutant } from "./mutant.ts";
+import { THREE_NODES } from "./three-nodes.ts";
 
 const NODE = "model/quorum/node";
 
@@ -32,9 +33,9 @@ const PROTOCOL: readonly Mutant[] = [
     id: "M09",
     wrong: "a primary acknowledges alone when it has asked for that, before the answer",
     file: `${NODE}/facts.ts`,
-    find: "  !role.isPeerAttached && s.disk.joining === null && !s.disk.inSync.includes(s.config.peer);",
+    find: "  s.config.peers.filter((id) => secondaryOf(role, id).isAttached || isRequired(s, id));",
     replace:
-      '  !role.isPeerAttached && (s.witness.pending?.request.kind === "grant" || (s.disk.joining === null && !s.disk.inSync.includes(s.config.peer)));',
+      '  s.config.peers.filter((id) => secondaryOf(role, id).isAttached || (s.witness.pending?.request.kind !== "grant" && isRequired(s, id)));',
     caughtBy: "explore",
   },
   {
@@ -49,9 +50,8 @@ const PROTOCOL: readonly Mutant[] = [
     id: "M11",
     wrong: "the larger set is recorded before the peer says that its copy is complete",
     file: `${NODE}/lead.ts`,
-    find: "  const isOut = !s.disk.inSync.includes(peer) && s.disk.joining === null;\n  if (!role.isPeerAttached || !isOut",
-    replace:
-      "  const isOut = !s.disk.inSync.includes(peer) && s.disk.joining === null;\n  if (!isOut",
+    find: "  if (!isAttached || !isOut || ask !== null) return s;",
+    replace: "  if (!isOut || ask !== null) return s;",
     caughtBy: "explore",
   },
   {
@@ -92,8 +92,9 @@ const PROTOCOL: readonly Mutant[] = [
     id: "M31",
     wrong: "writes are acknowledged alone while the recording of the larger set is unanswered",
     file: `${NODE}/facts.ts`,
-    find: "  !role.isPeerAttached && s.disk.joining === null && !s.disk.inSync.includes(s.config.peer);",
-    replace: "  !role.isPeerAttached && !s.disk.inSync.includes(s.config.peer);",
+    find: "  s.config.peers.filter((id) => secondaryOf(role, id).isAttached || isRequired(s, id));",
+    replace:
+      "  s.config.peers.filter((id) => secondaryOf(role, id).isAttached || s.disk.inSync.includes(id));",
     caughtBy: "explore",
   },
   {
@@ -109,9 +110,9 @@ const PROTOCOL: readonly Mutant[] = [
     id: "M33",
     wrong: "a node promises to help while its own question is open",
     file: `${NODE}/outputs.ts`,
-    find: '  if (s.disk.epoch === 0 || s.disk.primary !== s.config.peer || hasOpenVote(s.disk)) return null;\n  if (s.role.kind === "candidate"',
+    find: '  if (s.disk.epoch === 0 || primaryPeer(s) === null || hasOpenVote(s.disk)) return null;\n  if (s.role.kind === "candidate"',
     replace:
-      '  if (s.disk.epoch === 0 || s.disk.primary !== s.config.peer) return null;\n  if (s.role.kind === "stopped"',
+      '  if (s.disk.epoch === 0 || primaryPeer(s) === null) return null;\n  if (s.role.kind === "stopped"',
     caughtBy: "explore",
   },
   {
@@ -142,15 +143,15 @@ const PROTOCOL: readonly Mutant[] = [
     id: "M38",
     wrong: "a primary hands over before the other disk has everything",
     file: `${NODE}/handover.ts`,
-    find: '      return withRole(s, { ...role, handover: { ...handover, step: "flushing", sinceMs: nowMs } });\n    case "flushing":\n      if (role.isPeerAttached) return s;',
+    find: '      return withRole(s, { ...role, handover: { ...handover, step: "flushing", sinceMs: nowMs } });\n    case "flushing":\n      if (handover.to !== null && secondaryOf(role, handover.to).isAttached) return s;',
     replace:
-      '      return withRole(s, { ...role, handover: { ...handover, step: "signing", sinceMs: nowMs } });\n    case "flushing":\n      if (role.isPeerAttached) return s;',
+      '      return withRole(s, { ...role, handover: { ...handover, step: "signing", sinceMs: nowMs } });\n    case "flushing":\n      if (handover.to !== null && secondaryOf(role, handover.to).isAttached) return s;',
     caughtBy: "explore",
   },
   {
     id: "M02",
     wrong: "a secondary asks for promotion before its last promise has run out",
-    file: `${NODE}/promote.ts`,
+    file: `${NODE}/vote-facts.ts`,
     find: "  if (lastEnds !== null && nowMs < lastEnds + handicapMs) return false;",
     replace: "  void [lastEnds, handicapMs];",
     caughtBy: "explore",
@@ -250,8 +251,56 @@ const SHELL: readonly Mutant[] = [
     replace: "        void cause;",
     caughtBy: "sim",
   },
+  {
+    id: "M50",
+    wrong: "an operation that is sent again is applied again",
+    file: "model/replication/receiver-order.ts",
+    find: '    if (sequence <= this.#appliedSequence) return ok("duplicate");',
+    replace: '    if (sequence <= this.#appliedSequence) return ok("apply");',
+    caughtBy: "sim",
+  },
+  {
+    id: "M51",
+    wrong: "a copy counts as complete before its resync has ended",
+    file: `${NODE}/wait.ts`,
+    find: "  const isComplete = s.attachedEpoch === s.disk.epoch && s.fault === null;",
+    replace: "  const isComplete = s.fault === null;",
+    caughtBy: "sim",
+  },
+  {
+    id: "M52",
+    wrong: "a resync leaves out files that were removed or came by another name meanwhile",
+    file: "model/replication/dirty-set.ts",
+    find: "    if (entry !== null) entry.listing = true;",
+    replace: "    if (entry === null) this.changedEverything();",
+    caughtBy: "sim",
+  },
+  {
+    id: "M53",
+    wrong: "a stopped node counts as clean, whatever is on its disk",
+    file: "node-agent/mirror/data-plane.ts",
+    find: "      const isSynced = await this.#options.sync();",
+    replace: "      const isSynced = true;",
+    caughtBy: "sim",
+  },
+  {
+    id: "M54",
+    wrong: "a call to a cloud that hangs is waited for",
+    file: "functions/reconciler/reconciler.ts",
+    find: "      late.resolve(otherwise);",
+    replace: "      void otherwise;",
+    caughtBy: "sim",
+  },
+  {
+    id: "M55",
+    wrong: "an address is moved once and not looked at again",
+    file: "functions/reconciler/reconciler.ts",
+    find: "    this.#looks.set(key, timers);",
+    replace: "    for (const timer of timers) timer.cancel();",
+    caughtBy: "sim",
+  },
 ];
 
-export const MUTANTS: readonly Mutant[] = [...PROTOCOL, ...SHELL].sort((x, y) =>
+export const MUTANTS: readonly Mutant[] = [...PROTOCOL, ...THREE_NODES, ...SHELL].sort((x, y) =>
   x.id < y.id ? -1 : 1,
 );

@@ -74,6 +74,7 @@ export class TestSink implements OperationSink {
     return true;
   }
 
+  hurry(): void {}
   attach(): void {
     this.#applier?.reset();
   }
@@ -102,7 +103,7 @@ const wire = new WireWriter();
 /** Through the wire's form and back, as a secondary would have it. */
 function asSent(operation: Operation): Operation {
   wire.clear();
-  encodeFrame(wire, 1, { kind: "operation", sequence: 1, operation });
+  encodeFrame(wire, 1, { kind: "operation", sequence: 1, operation, isAwaited: true });
   let sent: Operation | null = null;
   const decoded = decodeFrames(Buffer.from(wire.written), ({ frame }) => {
     if (frame.kind === "operation") sent = frame.operation;

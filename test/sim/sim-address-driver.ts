@@ -28,8 +28,6 @@ export class SimAddressDriver implements AddressDriver {
   fault: AddressFault | null = null;
   /** Calls to the cloud that have not ended yet: the last of them may still move the address. */
   movesUnderWay = 0;
-  /** When the last call that was under way ended, or the interface was healed. */
-  settledTrueMs = 0;
   readonly #world: World;
   readonly #prng: Prng;
 
@@ -40,7 +38,6 @@ export class SimAddressDriver implements AddressDriver {
 
   heal(): void {
     this.fault = null;
-    this.settledTrueMs = this.#world.clock.trueMs;
   }
 
   async observe(want: AddressWant): Promise<Observation> {
@@ -48,7 +45,7 @@ export class SimAddressDriver implements AddressDriver {
     if (this.fault === "error" || this.fault === "throttled" || this.fault === "denied") {
       return { kind: "unknown", address: null, text: `the cloud answers ${this.fault}` };
     }
-    const at = this.#world.cloudAddress;
+    const at = this.#world.module(want.moduleId).cloudAddress;
     const kind = at === want.nodeId ? "agrees" : "differs";
     return { kind, address: "10.0.0.100", text: `the address is at ${at ?? "nobody"}` };
   }
@@ -61,12 +58,12 @@ export class SimAddressDriver implements AddressDriver {
       return this.#land(want, fault);
     } finally {
       this.movesUnderWay -= 1;
-      this.settledTrueMs = this.#world.clock.trueMs;
     }
   }
 
   #land(want: AddressWant, fault: AddressFault | null): Step {
-    const move = (to: string | null): void => this.#world.moveCloudAddress(to);
+    const module = this.#world.module(want.moduleId);
+    const move = (to: string | null): void => module.moveCloudAddress(to);
     switch (fault) {
       case null:
       case "hang":

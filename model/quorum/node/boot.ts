@@ -2,7 +2,7 @@ import type { BootMs } from "../../shared/ids.ts";
 import { freshDisk, type NodeDisk } from "../disk.ts";
 import { carryOver } from "../maintenance.ts";
 import type { NodeConfig, NodeEvent } from "../types.ts";
-import type { NodeState, Role } from "./state.ts";
+import { NEVER_HEARD, type NodeState, type Role } from "./state.ts";
 
 export type Started = Extract<NodeEvent, { kind: "started" }>;
 
@@ -30,8 +30,7 @@ export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
     data: e.data,
     newHistoryId: e.newHistoryId,
     dataFrom: null,
-    heard: { lastHeardMs: null, peerGrantUntilMs: null, peerGrantEpoch: null },
-    peer: null,
+    peers: Object.fromEntries(config.peers.map((id) => [id, NEVER_HEARD])),
     promises: { closesPending: 0, lastEndsMs: null },
     witness: {
       record: null,
@@ -52,6 +51,7 @@ export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
     heldBlocker: null,
     unixAheadMs: e.nowUnixMs === undefined ? null : e.nowUnixMs - nowMs,
     fault: null,
+    faultSinceMs: nowMs,
     isServiceUp,
     counter: 1,
     reports: [],
@@ -81,8 +81,8 @@ function bootDisk(config: NodeConfig, e: Started, isSameBoot: boolean, nowMs: Bo
 /** The OS died with the data plane open, and another node may have what the page cache held. */
 function mayHaveLostWrites(disk: NodeDisk, config: NodeConfig): boolean {
   if (disk.isStoppedCleanly || disk.outdated || disk.epoch === 0) return false;
-  const isAlone =
-    disk.primary === config.self && disk.joining === null && !disk.inSync.includes(config.peer);
+  const isNeeded = (id: string) => disk.joining === id || disk.inSync.includes(id);
+  const isAlone = disk.primary === config.self && !config.peers.some(isNeeded);
   return !isAlone;
 }
 

@@ -18,7 +18,9 @@ export function effectsBetween(before: NodeState | null, after: NodeState): read
   if (isNews && after.role.kind !== "broken") {
     effects.push({ kind: "persist", disk: after.disk });
   }
-  allow(effects, was, now, after);
+  // What could not be opened then is opened now.
+  const isDiskTried = (before?.fault ?? null) !== null && after.fault === null;
+  allow(effects, isDiskTried && was !== null ? { ...was, data: NOTHING_OPEN } : was, now, after);
   tell(effects, was, now);
   const asked = after.witness.pending;
   const earlier = before?.witness.pending ?? null;
@@ -28,6 +30,8 @@ export function effectsBetween(before: NodeState | null, after: NodeState): read
   for (const r of after.reports) effects.push({ kind: "report", ...r });
   return effects;
 }
+
+const NOTHING_OPEN: Outputs["data"] = { kind: "refuse", below: 0 };
 
 function restrain(to: NodeEffect[], was: Outputs | null, now: Outputs, s: NodeState): void {
   const { peerLeaseMs } = s.config.timers;
@@ -78,20 +82,21 @@ function allow(to: NodeEffect[], was: Outputs | null, now: Outputs, s: NodeState
     );
   }
   if (!now.isFenced && was?.isFenced === true) to.push({ kind: "thaw" });
-  if (now.resync !== null && now.resync.attempt !== was?.resync?.attempt) {
-    const { epoch, setAside } = now.resync;
-    to.push({ kind: "resyncPeer", epoch, setAside });
+  for (const [peer, { epoch, attempt, setAside }] of Object.entries(now.resyncs)) {
+    if (attempt === was?.resyncs[peer]?.attempt) continue;
+    to.push({ kind: "resyncPeer", peer, epoch, setAside });
   }
-  if (now.flush !== null && was?.flush !== now.flush) {
-    to.push({ kind: "flushPeer", epoch: now.flush });
+  if (now.flush !== null && !areEqual(was?.flush, now.flush)) {
+    to.push({ kind: "flushPeer", ...now.flush });
   }
   if (now.isClosing && was?.isClosing !== true) to.push({ kind: "closeData" });
 }
 
 function tell(to: NodeEffect[], was: Outputs | null, now: Outputs): void {
   if (now.sign !== null && now.sign !== was?.sign) to.push({ kind: "sign", text: now.sign });
-  if (!areEqual(was?.peerState, now.peerState)) {
-    to.push({ kind: "publishPeerState", state: now.peerState });
+  for (const [peer, state] of Object.entries(now.peerStates)) {
+    if (areEqual(was?.peerStates[peer], state)) continue;
+    to.push({ kind: "publishPeerState", to: peer, state });
   }
   if (now.target !== null && !areEqual(was?.target, now.target)) {
     to.push({ kind: "setTarget", ...now.target });

@@ -20,7 +20,7 @@ import { machineParts } from "../service-parts.ts";
 import { FakeEngine } from "./fake-engine.ts";
 
 const QUORUM: NodeConfig = {
-  ...{ moduleId: "shop", self: "node1", peer: "node2", timers: TIMER_PROFILES.fast },
+  ...{ moduleId: "shop", self: "node1", peers: ["node2"], timers: TIMER_PROFILES.fast },
   ...{ hasFailover: true, defaultPrimary: { kind: "alone" }, addressMovedBy: "nodes" },
 };
 
@@ -141,6 +141,7 @@ export class ModuleRig {
       inspectData: () => "hasData",
       newDataPlane: (onEvent) =>
         new DataPlane({
+          sync: async () => true,
           ...{ cell, onEvent, onEngineEvent: () => undefined },
           newEngine: () => {
             const engine = new FakeEngine(`e${this.engines.length + 1}`, this.calls);

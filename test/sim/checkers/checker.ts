@@ -22,6 +22,8 @@ export type NodeView = {
   /** An operation that comes now would be carried out and answered. */
   readonly accepts: boolean;
   readonly servedEpoch: number | null;
+  /** Its data loop takes nothing of an epoch below this one, by its own word. */
+  readonly boundEpoch: number;
   /** It leads, and its lease counts at this very instant. */
   readonly mayAnswer: boolean;
   readonly quorum: NodeDisk | null;
@@ -35,6 +37,17 @@ export type NodeView = {
   readonly resumedForMs: number;
 };
 
+export type CloudAddress = {
+  /** null: nowhere. */
+  readonly at: string | null;
+  /** The recorded primary. */
+  readonly wanted: string | null;
+  /** Since when the cloud has been well and nothing older has been at work; null: it is not so. */
+  readonly dueSinceMs: number | null;
+  /** People are told that it is where it should be. */
+  readonly isShownRight: boolean;
+};
+
 /** What a judge may look at. */
 export interface Scene {
   readonly nowMs: number;
@@ -44,6 +57,17 @@ export interface Scene {
   view(id: string): NodeView;
   /** Everything has been well and nobody has written for a while. */
   readonly isIdle: boolean;
+  /** One node serves, the other one holds everything, and the witness knows it. */
+  readonly isInSync: boolean;
+  /** Since when the protocol alone is waited for; null while it is not (due.ts). */
+  readonly serviceDueSinceMs: number | null;
+  readonly syncDueSinceMs: number | null;
+  /** Where a cloud sends clients; null where the nodes carry the address themselves. */
+  readonly cloud: CloudAddress | null;
+  /** How long a node promises to help nobody else. */
+  readonly leaseMs: number;
+  /** What bringing a whole copy over may take. */
+  readonly transferMs: number;
   /** What a majority has decided last. */
   readonly authority: {
     readonly epoch: number;
@@ -71,4 +95,11 @@ export interface Checker {
   onMessage?(node: NodeView, scene: Scene): void;
   /** Anything that people can read. */
   onText?(text: string): void;
+  /** Everything was healed, and yet nobody serves. */
+  onNobodyServes?(
+    scene: Scene,
+    why: { readonly isCopyLost: boolean; readonly isForced: boolean },
+  ): void;
+  /** Nobody writes any more, and everything had time to come to rest. */
+  onEnd?(scene: Scene): void;
 }
