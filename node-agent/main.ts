@@ -15,6 +15,7 @@ import { Agent, type AgentParts } from "./agent.ts";
 import { ConfigurationStore } from "./configuration/configuration-store.ts";
 import { ModuleStore } from "./configuration/module-store.ts";
 import { ControlPlaneClient } from "./control-plane/client.ts";
+import { DataProcesses } from "./data-process/survivor.ts";
 import { loadIdentity, type NodeIdentity } from "./identity/identity-store.ts";
 import { signingKey, signText } from "./identity/node-signature.ts";
 import { keepCertificateFresh } from "./identity/renewal.ts";
@@ -28,7 +29,6 @@ import { startHeartbeats } from "./peer/start-heartbeats.ts";
 import { startLink } from "./peer/tls-link.ts";
 import { Peering } from "./peering.ts";
 import { startProbe } from "./probe/probe-server.ts";
-import { newReplicationEngine } from "./replication/replication-engine.ts";
 import { EventOutbox } from "./reporting/event-outbox.ts";
 import { type AgentSettings, REPLICATION_PORTS_MAX, readSettings } from "./settings.ts";
 
@@ -36,6 +36,7 @@ const BOOT_ID = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 const VERSION = "0.1.0";
 /** Folder of the state directory that modules' scripts find first on their PATH. */
 const COMMANDS = "commands";
+const dataProcesses = new DataProcesses();
 const clock: NodeClock = { bootMs, unixMs: () => Date.now() };
 
 /** One line on standard error: severity, what, text. Never a secret. */
@@ -155,14 +156,16 @@ function mirrorPorts(
     stateDirectory: settings.stateDirectory,
     productDirectory: join(import.meta.dirname, ".."),
     commandsDirectory: join(settings.stateDirectory, COMMANDS),
-    sparedProcessIds: [process.pid, process.ppid],
+    sparedProcessIds: () => [process.pid, process.ppid, ...dataProcesses.processIds],
     replicationListen: {
       host,
       port: settings.replicationPort + (slot % REPLICATION_PORTS_MAX),
     },
     sign: (text) => signText(text, key),
     newId: () => randomUUID(),
-    newEngine: newReplicationEngine,
+    newEngine: () => dataProcesses.newEngine(),
+    newMemory: dataProcesses.newMemory,
+    findSurvivor: (folder) => dataProcesses.find(folder),
     restartAgent: die,
   };
 }

@@ -1,5 +1,6 @@
 import { assert } from "../shared/assert.ts";
 import type { BootMs, Epoch } from "../shared/ids.ts";
+import { isPeerInSet } from "./kept.ts";
 import { boot, type Unstarted } from "./node/boot.ts";
 import { command } from "./node/command.ts";
 import { noteCopyAge } from "./node/copy-age.ts";
@@ -199,11 +200,17 @@ function observeData(s: NodeState, e: DataEvent, nowMs: BootMs): NodeState {
   const resyncNotBeforeMs = nowMs + s.config.timers.resyncHoldOffMs;
   switch (e.kind) {
     case "replicationAttached":
+      if (leading === null && s.kept?.epoch === e.epoch && isPeerInSet(s.disk, s.config.peer)) {
+        return patch(s, { kept: { ...s.kept, attachedEpoch: e.epoch } });
+      }
       if (leading?.epoch !== e.epoch) return s;
       return withRole(s, { ...leading, isPeerAttached: true, resync: null });
     case "replicationStalled":
     case "replicationDetached": {
-      if (leading === null) return patch(s, { attachedEpoch: null });
+      if (leading === null) {
+        const kept = s.kept === null ? null : { ...s.kept, attachedEpoch: null };
+        return patch(s, { attachedEpoch: null, kept });
+      }
       return withRole(s, { ...leading, isPeerAttached: false, resync: null, resyncNotBeforeMs });
     }
     case "resyncFinished":

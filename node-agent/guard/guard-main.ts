@@ -17,6 +17,6 @@ if (file === undefined) {
   if (problem !== null) log(`its code may have to be read from the disk again (${problem})`);
   const guard = new Guard({ command: [file, ...args], log });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => guard.stop());
-  process.on("SIGHUP", () => {});
+  process.on("SIGHUP", () => guard.replaceAgent());
   process.exitCode = await guard.run();
 }

@@ -15,7 +15,9 @@ const TICK_MS = 50;
 const GAP_MS = 500;
 /** Between attempts at what could not be taken down. */
 const REPEAT_MS = 500;
-const RESTART_MS_FIRST = 200;
+/** At once: the leases of what it served run out meanwhile. */
+const RESTART_MS_FIRST = 0;
+const RESTART_MS_NEXT = 200;
 const RESTART_MS_MAX = 10_000;
 /** An agent that lived this long has not failed at its start: the pause begins anew. */
 const HEALTHY_MS = 10_000;
@@ -52,6 +54,17 @@ export class Guard {
     this.#start();
     this.#tick = setInterval(() => this.#look(), TICK_MS);
     return this.#ended.promise;
+  }
+
+  /**
+   * Ends the agent and starts it again at once, from the files that are there now: an upgrade. What
+   * it serves goes on meanwhile, for as long as the leases last; nothing is stopped for it.
+   */
+  replaceAgent(): void {
+    if (this.#isStopping || this.#agent === null) return;
+    this.#options.log("the agent is replaced");
+    this.#restartMs = 0;
+    this.#agent.kill("SIGKILL");
   }
 
   /** Asks the agent to stop in order; a second time, or when that takes too long, it is killed. */
@@ -122,7 +135,7 @@ export class Guard {
       if (this.#isStopping) this.#finish(0);
       else this.#start();
     }, this.#restartMs);
-    this.#restartMs = Math.min(RESTART_MS_MAX, this.#restartMs * 2);
+    this.#restartMs = Math.min(RESTART_MS_MAX, Math.max(RESTART_MS_NEXT, this.#restartMs * 2));
   }
 
   #look(): void {

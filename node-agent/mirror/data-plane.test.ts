@@ -17,6 +17,7 @@ beforeEach(() => {
 function newPlane(prepare: (engine: FakeEngine, number: number) => void): DataPlane {
   return new DataPlane({
     cell,
+    takeOver: async () => null,
     newEngine: () => {
       const engine = new FakeEngine(`e${engines.length + 1}`, calls);
       engines.push(engine);

@@ -82,7 +82,8 @@ export class HostedMirror {
       this.#options.tell({ kind: "configurationChanged", severity: "E", text });
     }
     try {
-      await this.module.start(BOOT[config.service.boot]);
+      const kept = await this.module.start(BOOT[config.service.boot]);
+      this.#isAttached = kept !== null && kept.attachedEpoch === kept.epoch;
     } catch (error) {
       this.#started.resolve(false);
       throw error;

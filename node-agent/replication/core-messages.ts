@@ -6,7 +6,15 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Epoch } from "#model/shared/ids.ts";
 import type { Result } from "#model/shared/result.ts";
-import type { EngineError, EngineEvent, EngineMetrics, PeerAddress, SessionKey } from "./engine.ts";
+import type { ModuleMemory } from "../peer/module-memory.ts";
+import type {
+  EngineError,
+  EngineEvent,
+  EngineMetrics,
+  PeerAddress,
+  SessionKey,
+  Standing,
+} from "./engine.ts";
 import type { ResyncSpec, TreeSpec } from "./resync-link.ts";
 
 /** Answered by exactly one `reply` with the same id. */
@@ -16,9 +24,9 @@ export type Command =
       readonly kind: "acknowledgeAlone" | "requirePeer" | "follow" | "refuseBelow" | "startResync";
       readonly epoch: Epoch;
     }
-  | { readonly kind: "drain" | "flush" | "metrics" | "close" };
+  | { readonly kind: "drain" | "flush" | "metrics" | "standing" | "close" };
 
-export type CommandResult = Result<number | EngineMetrics | undefined, EngineError>;
+export type CommandResult = Result<number | EngineMetrics | Standing | undefined, EngineError>;
 
 export type ToCore =
   | { readonly kind: "command"; readonly id: number; readonly command: Command }
@@ -49,7 +57,7 @@ export type CoreStart = {
   readonly nodeId: string;
   readonly trees: readonly (TreeSpec & { readonly device: number })[];
   readonly listenerFd: number;
-  readonly leaseCell: SharedArrayBuffer;
+  readonly leaseCell: ModuleMemory;
   readonly stateDirectory: string;
   readonly replTimeoutMs: number;
   readonly gapMs: number;

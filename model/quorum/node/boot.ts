@@ -1,5 +1,6 @@
 import type { BootMs } from "../../shared/ids.ts";
 import { freshDisk, type NodeDisk } from "../disk.ts";
+import { isPeerInSet, type KeptPlane } from "../kept.ts";
 import { carryOver } from "../maintenance.ts";
 import type { NodeConfig, NodeEvent } from "../types.ts";
 import type { NodeState, Role } from "./state.ts";
@@ -44,7 +45,7 @@ export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
     },
     drainsPending: 0,
     pairing: null,
-    attachedEpoch: null,
+    attachedEpoch: e.kept?.role === "secondary" ? e.kept.attachedEpoch : null,
     voteGiven: null,
     unconfirmedSinceMs: null,
     accuseFromMs: nowMs,
@@ -53,10 +54,21 @@ export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
     unixAheadMs: e.nowUnixMs === undefined ? null : e.nowUnixMs - nowMs,
     fault: null,
     isServiceUp,
+    kept: keptPrimary(config, e.kept, disk),
     counter: 1,
     reports: [],
     shown: null,
   };
+}
+
+/** A peer that has left the set durably is out, whatever the plane that outlived the agent says. */
+function keptPrimary(
+  config: NodeConfig,
+  kept: KeptPlane | undefined,
+  disk: NodeDisk,
+): KeptPlane | null {
+  if (kept?.role !== "primary") return null;
+  return isPeerInSet(disk, config.peer) ? kept : { ...kept, attachedEpoch: null };
 }
 
 function bootDisk(config: NodeConfig, e: Started, isSameBoot: boolean, nowMs: BootMs): NodeDisk {

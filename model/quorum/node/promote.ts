@@ -105,13 +105,13 @@ export function becomeLeader(s: NodeState, e: NewEpoch, nowMs: BootMs): NodeStat
     previousPrimary: isSameEpoch ? s.disk.previousPrimary : before,
   });
   // A fenced primary that is chosen again thaws where it stood: its application never stopped.
-  const was = s.role.kind === "leading" && s.role.hasServed ? s.role : null;
+  const hasServed = (s.role.kind === "leading" && s.role.hasServed) || s.kept !== null;
   const role: LeadingRole = {
     kind: "leading",
     epoch: e.epoch,
-    isPeerAttached: false,
+    isPeerAttached: s.kept?.attachedEpoch === e.epoch,
     deniedSinceMs: null,
-    hasServed: was !== null,
+    hasServed,
     fencedSinceMs: nowMs,
     ask: null,
     resync: null,
@@ -120,6 +120,6 @@ export function becomeLeader(s: NodeState, e: NewEpoch, nowMs: BootMs): NodeStat
     // Whoever handed over, and is as able as ever, did not lose its role: it wants none back.
     hasTriedReturn: isHandedOver,
   };
-  const led = withRole(patch(disk, { attachedEpoch: null, voteGiven: null }), role);
+  const led = withRole(patch(disk, { attachedEpoch: null, voteGiven: null, kept: null }), role);
   return report(led, "event", `this node is primary of epoch ${e.epoch}`);
 }

@@ -1,5 +1,6 @@
 import type { BootMs, Epoch, NodeId } from "../../shared/ids.ts";
 import type { NodeDisk } from "../disk.ts";
+import type { KeptPlane } from "../kept.ts";
 import type { PairTerms, Release } from "../pair.ts";
 import type { PeerState } from "../peer-state.ts";
 import type { WitnessRecord } from "../record.ts";
@@ -65,6 +66,11 @@ export type NodeState = {
   readonly unixAheadMs: number | null;
   readonly fault: string | null;
   readonly isServiceUp: boolean;
+  /**
+   * A primary's data plane and application that outlived the agent. It stays fenced until this node
+   * leads on; whatever else comes of it begins with their end.
+   */
+  readonly kept: KeptPlane | null;
   /** Grows by one with everything that needs a number of its own. */
   readonly counter: number;
   /** Sentences for people, handed out with this decision. */
