@@ -24,7 +24,7 @@ export type AgentClient = Pick<
   "configuration" | "archive" | "commands" | "acknowledge" | "report" | "clockOffset" | "close"
 >;
 
-/** What one agent is made of; the composition root (main.ts) puts it together. */
+/** What one agent is made of; the composition root (agent-main.ts) puts it together. */
 export type AgentParts = {
   readonly nodeId: NodeId;
   readonly version: string;

@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { assertNever } from "#model/shared/assert.ts";
+import { ERRNO } from "../adapters/linux/errno.ts";
 import type { EngineEvent, Opened } from "../replication/engine.ts";
 import type { LocalEngine } from "../replication/replication-engine.ts";
 import { Lines } from "./lines.ts";
@@ -81,7 +82,7 @@ export class DataHost {
     this.#agent?.write({ kind: "event", event });
     // What it had is gone, and must not be taken over by anybody.
     if (event.kind === "threadFailed") this.#endSoon("the data thread failed");
-    const isGone = event.kind === "localFault" && event.detail.endsWith("was unmounted");
+    const isGone = event.kind === "localFault" && event.errno === ERRNO.ENODEV;
     if (isGone) this.#endSoon("its mounts were taken away");
   }
 

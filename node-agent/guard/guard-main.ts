@@ -4,7 +4,7 @@ import { lockCode } from "./lock-code.ts";
 /** `node guard-main.ts -- COMMAND ARGS…`: starts the agent with these words and stands guard. */
 
 const log = (line: string): void => {
-  process.stderr.write(`guard: ${line}\n`);
+  process.stderr.write(`${new Date().toISOString()} guard: ${line}\n`);
 };
 
 const separator = process.argv.indexOf("--");

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { bootMs } from "../adapters/linux/clock.ts";
 import { parseGuardReport } from "./fence-order.ts";
-import { GuardBook } from "./guard-book.ts";
-import { takeDown } from "./take-down.ts";
+import { type DueFence, GuardBook } from "./guard-book.ts";
+import { hold, takeDown } from "./take-down.ts";
 
 /** The descriptor by which the agent finds its guard, in this environment variable. */
 export const GUARD_DESCRIPTOR = 3;
@@ -144,21 +144,34 @@ export class Guard {
       this.#book.noteGap({ fromBootMs: this.#lookedAtBootMs, toBootMs: nowBootMs });
     }
     this.#lookedAtBootMs = nowBootMs;
-    for (const { moduleId, targets } of this.#book.due(this.#agent !== null, nowBootMs)) {
-      if (nowBootMs - (this.#triedAtBootMs.get(moduleId) ?? 0) < REPEAT_MS) continue;
-      const problems = takeDown(targets);
-      this.#triedAtBootMs.set(moduleId, nowBootMs);
-      if (problems.length === 0) {
-        this.#book.noteFenced(moduleId);
-        this.#triedAtBootMs.delete(moduleId);
-      }
-      const outcome = problems.length === 0 ? "done" : problems.join("; ");
-      this.#options.log(`${moduleId}: the lease ended and the agent did not fence it: ${outcome}`);
+    for (const due of this.#book.due(this.#agent !== null, nowBootMs)) {
+      if (nowBootMs - (this.#triedAtBootMs.get(due.moduleId) ?? 0) < REPEAT_MS) continue;
+      this.#triedAtBootMs.set(due.moduleId, nowBootMs);
+      if (due.step === "hold") this.#hold(due, nowBootMs);
+      else this.#takeDown(due);
     }
     if (this.#agent !== null && this.#book.isAgentBeyondHope(nowBootMs)) {
       this.#options.log("the agent hangs and is killed");
       this.#agent.kill("SIGKILL");
     }
+  }
+
+  #hold(due: DueFence, nowBootMs: number): void {
+    const { moduleId, targets, isOrphan } = due;
+    const problems = hold(targets);
+    const outcome = problems.length === 0 ? "held" : problems.join("; ");
+    this.#options.log(`${moduleId}: the lease ended and the agent did not fence it: ${outcome}`);
+    // What cannot be made to stand still is ended.
+    if (problems.length > 0) this.#takeDown(due);
+    else this.#book.noteHeld(moduleId, nowBootMs);
+    // It would never learn that its module was stopped; the next one expects it.
+    if (!isOrphan) this.#agent?.kill("SIGKILL");
+  }
+
+  #takeDown({ moduleId, targets }: DueFence): void {
+    const problems = takeDown(targets);
+    if (problems.length === 0) this.#book.noteFenced(moduleId);
+    this.#options.log(`${moduleId}: taken down: ${problems.join("; ") || "done"}`);
   }
 
   /** Nobody watches any more, so nothing that needs a lease may stay. */

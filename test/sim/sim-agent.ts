@@ -25,7 +25,7 @@ export const CLUSTER = "cluster1";
 const FOLDER = "/state/shop";
 
 /**
- * One life of the agent on a simulated node: the production parts, put together as main.ts and
+ * One life of the agent on a simulated node: the production parts, put together as agent-main.ts and
  * agent.ts do. When its life has ended, whatever it still waits for never comes.
  */
 export class SimAgent {

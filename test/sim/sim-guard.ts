@@ -62,6 +62,7 @@ export class SimGuard {
     const { machine, takeDown, killAgent } = this.#options;
     const nowMs = machine.bootMs();
     for (const { moduleId, targets } of this.#book.due(this.#isAgentAlive, nowMs)) {
+      // Whatever is held in a real machine dies with its agent in this one.
       takeDown(targets);
       this.#book.noteFenced(moduleId);
     }

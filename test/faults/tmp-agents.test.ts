@@ -1,0 +1,4 @@
+import { agentRows } from "./agent-rows.ts";
+import { runRows } from "./run-rows.ts";
+
+runRows(agentRows);
