@@ -129,7 +129,8 @@ export class MirrorModule {
     const kept = await this.#keep(isDiskLost ? null : disk);
     if (kept === null) await this.service.cleanUp();
     if (isDiskLost) this.#say("decided", "C", `the quorum file counts as lost: ${detail}`);
-    const data = this.#options.inspectData();
+    // Not through a mount that is held: this thread would wait for itself.
+    const data = kept === null ? this.#options.inspectData() : "hasData";
     const newHistoryId = this.#options.newId();
     this.#post({
       ...{ kind: "started", disk, isDiskLost, bootId, incarnation, data, atBoot, newHistoryId },

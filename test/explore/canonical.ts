@@ -88,7 +88,7 @@ function canonicalShell(shell: Shell, shift: Shift): Shell {
 function canonicalState(self: NodeId, s: Mind, shift: Shift): Mind {
   const { timers, silenceMs } = shift;
   const heardMs = canonicalHeardMs(s, shift);
-  const mayAdopt = s.isServiceUp && s.shown?.target === null;
+  const mayAdopt = s.kept !== null || (s.isServiceUp && s.shown?.target === null);
   const sinceStartMs = Math.max(
     heardMs === null ? silenceMs : 0,
     mayAdopt ? timers.giveUpAfterMs : 0,

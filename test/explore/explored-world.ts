@@ -15,6 +15,7 @@ import {
   BrokenPromise,
   type ExploredNode,
   type Happening,
+  type Plane,
   type Step,
   step,
 } from "./explored-node.ts";
@@ -92,8 +93,8 @@ export const configOf = (self: Id, timers: QuorumTimers): NodeConfig => ({
 });
 
 export const freshWorld = (budget: Budget): World => ({
-  a: { kind: "dead", disk: null, runsService: false, hasLostPower: true },
-  b: { kind: "dead", disk: null, runsService: false, hasLostPower: true },
+  a: { kind: "dead", disk: null, runsService: false, plane: null, hasLostPower: true },
+  b: { kind: "dead", disk: null, runsService: false, plane: null, hasLostPower: true },
   record: null,
   answerA: null,
   answerB: null,
@@ -141,6 +142,10 @@ function checkVote(was: WitnessRecord | null, now: WitnessRecord | null, request
 /** Does this node's data plane serve now? */
 export const servedEpoch = (node: ExploredNode): number | null =>
   node.kind === "live" && node.shell.data.kind === "serve" ? node.shell.data.epoch : null;
+
+/** What answers file operations on a node, with or without its agent; null: nothing does. */
+export const planeIn = (node: ExploredNode): Plane | null =>
+  node.kind === "live" ? node.shell : node.plane;
 
 /** What a crash now would leave. */
 export const diskOf = (node: ExploredNode) =>

@@ -4,9 +4,18 @@
  */
 
 import type { Carrier } from "./carrier.ts";
-import { BrokenPromise, type ExploredNode, type LiveNode } from "./explored-node.ts";
+import { BrokenPromise, type ExploredNode } from "./explored-node.ts";
 import { NOW_MS } from "./explored-timers.ts";
-import { diskOf, IDS, type Id, otherOf, servedEpoch, tidy, type World } from "./explored-world.ts";
+import {
+  diskOf,
+  IDS,
+  type Id,
+  otherOf,
+  planeIn,
+  servedEpoch,
+  tidy,
+  type World,
+} from "./explored-world.ts";
 import { ackedAlone, ackedByBoth, calmed, lacksWrites, served } from "./ledger.ts";
 import { memo } from "./memo.ts";
 import { withCanonicalAsks } from "./names.ts";
@@ -56,33 +65,35 @@ function checkApart(w: World): void {
 /** A stream whose other end is gone is broken, though nobody has been told yet. */
 function breakLink(c: Carrier, w: World, id: Id): World {
   const node = w[id];
-  if (node.kind === "dead" || !isUp(node)) return w;
-  const peer = w[otherOf(id)];
-  if (peer.kind === "live" && peer.shell.link !== "none") return w;
+  if (!isUp(node)) return w;
+  if ((planeIn(w[otherOf(id)])?.link ?? "none") !== "none") return w;
   const broken = { ...w, [id]: withBrokenLink(node) };
   // A primary may go on for long before it notices; a secondary has nothing to lose by knowing.
-  if (node.shell.data.kind === "serve") return broken;
+  if (node.kind === "dead" || node.shell.data.kind === "serve") return broken;
   return c.carry(broken, id, "linkTold", () => ({ kind: "linkTold" }));
 }
 
-const withBrokenLink = memo(
-  (node: LiveNode): LiveNode => ({ ...node, shell: { ...node.shell, link: "broken" } }),
-);
+const withBrokenLink = memo((node: ExploredNode): ExploredNode => {
+  if (node.kind === "live") return { ...node, shell: { ...node.shell, link: "broken" } };
+  return node.plane === null ? node : { ...node, plane: { ...node.plane, link: "broken" } };
+});
 
-const isUp = (node: LiveNode): boolean =>
-  node.shell.link === "untold" || node.shell.link === "live";
+function isUp(node: ExploredNode): boolean {
+  const link = planeIn(node)?.link;
+  return link === "untold" || link === "live";
+}
 
 function acknowledge(w: World, id: Id): World {
-  const node = w[id];
-  if (node.kind === "dead" || node.shell.isFenced || node.shell.data.kind !== "serve") return w;
-  const { epoch, ackBy } = node.shell.data;
+  const [node, plane] = [w[id], planeIn(w[id])];
+  if (plane === null || plane.isFenced || plane.data.kind !== "serve") return w;
+  const { epoch, ackBy } = plane.data;
   if (isIsland(w, id, epoch)) return w;
   const peer = w[otherOf(id)];
   if (ackBy === "peer") {
     const isReached = !w.strays.cut.includes("a>b") && !w.strays.cut.includes("b>a");
-    const isStreaming = isReached && isUp(node) && peer.kind === "live" && isUp(peer);
-    const follows =
-      isStreaming && peer.shell.data.kind === "follow" && peer.shell.data.epoch === epoch;
+    const isStreaming = isReached && isUp(node) && isUp(peer);
+    const takes = planeIn(peer)?.data;
+    const follows = isStreaming && takes?.kind === "follow" && takes.epoch === epoch;
     return follows ? { ...w, ledger: ackedByBoth(w.ledger) } : w;
   }
   checkAlone(w, id, epoch);

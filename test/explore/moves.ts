@@ -9,7 +9,7 @@
 import type { Command } from "#model/quorum/types.ts";
 import type { VoteAnswer, VoteRequest } from "#model/quorum/votes.ts";
 import { type Carrier, died } from "./carrier.ts";
-import { BrokenPromise, type Happening, type LiveNode } from "./explored-node.ts";
+import { BrokenPromise, type Happening, type LiveNode, planeOf } from "./explored-node.ts";
 import { TICK_MS } from "./explored-timers.ts";
 import {
   answerTo,
@@ -374,12 +374,20 @@ function people(c: Carrier, w: World, id: Id, node: LiveNode, emit: Found): void
 
 function crashes(w: World, id: Id, node: LiveNode, emit: Found): void {
   if (w.budget.crashes < 1) return;
-  const dead = { disk: diskOf(node), runsService: node.shell.runsService };
+  const dead = { disk: diskOf(node), runsService: node.shell.runsService, plane: null };
   emit(
-    `the agent of ${id} dies`,
+    `the agent of ${id} dies, and its data process`,
     () => died(w, id, { kind: "dead", ...dead, hasLostPower: false }),
     true,
   );
+  const plane = planeOf(node.shell);
+  if (plane !== null) {
+    emit(
+      `the agent of ${id} dies`,
+      () => died(w, id, { kind: "dead", ...dead, plane, hasLostPower: false }),
+      true,
+    );
+  }
   emit(
     `${id} loses its power`,
     () => {

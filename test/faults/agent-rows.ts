@@ -1,66 +1,156 @@
 /** C01, C35, C44: the product's own processes die, or are replaced by newer ones. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { agentProcessId, dataProcessId, guardProcessId } from "../lab/agent-process.ts";
 import type { NodeName } from "../lab/cluster.ts";
 import { waitFor } from "../lab/command.ts";
 import { stableProcesses } from "./node-facts.ts";
 import { pick, type Row } from "./row.ts";
-import { other, SOON_MS, type World } from "./world.ts";
+import { other, SETTLED_MS, SOON_MS, type World } from "./world.ts";
 
-/** What the lease and the other node's patience allow; a machine that is slower than that is no fault. */
-const AWAY_MS_MAX = 1_500;
+/** Longer than that, and the other node may take over in its own right. */
+const UNNOTICED_MS_MAX = 1_500;
 
-function kill(id: number | null, signal: NodeJS.Signals = "SIGKILL"): void {
-  if (id === null) throw new Error("there is nothing to kill");
-  process.kill(id, signal);
+function send(id: number | null, name: NodeJS.Signals): void {
+  if (id === null) throw new Error("there is no such process");
+  process.kill(id, name);
 }
 
-/** Until a new agent answers on its own socket; how long nobody did. */
-async function nextAgent(world: World, node: NodeName, was: number | null): Promise<number> {
+/** Until another agent on that node decides about the module; how long none did. */
+async function replaced(world: World, node: NodeName, end: () => void): Promise<number> {
   const machine = world.machine(node);
-  return await world.timed(`a new agent on ${node}`, async () => {
+  const was = agentProcessId(machine);
+  end();
+  return await world.timed(`another agent on ${node}`, async () => {
     const now = agentProcessId(machine);
     if (now === null || now === was) return false;
     return (await world.localModule(node).catch(() => undefined)) !== undefined;
   });
 }
 
-/** The new agent goes on where the other ended, if it came in time; how long it was away. */
-async function replaced(world: World, node: NodeName, end: () => void): Promise<number> {
-  const was = agentProcessId(world.machine(node));
-  end();
-  return await nextAgent(world, node, was);
+/** The same application, data process and epoch, if the next agent came in time. */
+async function goesOn(world: World, row: string, node: NodeName, end: () => void): Promise<void> {
+  const primary = await world.settled();
+  const data = dataProcessId(world.machine(node));
+  const fromMs = Date.now();
+  await world.unchanged(primary, async () => {
+    const awayMs = await replaced(world, node, end);
+    world.note(row, `${node === primary ? "primary" : "secondary"}'s agent away`, awayMs);
+    if (awayMs > UNNOTICED_MS_MAX) return false;
+    expect(dataProcessId(world.machine(node))).toBe(data);
+    return true;
+  });
+  world.note(row, "longest silence for a client", world.judge.longestSilenceMs(fromMs));
+  await world.settled();
 }
 
-const primarysAgent: Row = {
-  id: "C01",
-  title: "an agent that is killed on the primary comes back to the same application",
+const killed: Row = {
+  id: "C01 agent",
+  title: "an agent that is killed comes back to the same application, on either node",
   async run(world, primary) {
-    const machine = world.machine(primary);
-    for (let round = 1; round <= pick(3, 25); round += 1) {
-      const data = dataProcessId(machine);
-      const mark = await world.mark();
-      const fromMs = Date.now();
-      await world.unchanged(primary, async () => {
-        const awayMs = await replaced(world, primary, () => kill(agentProcessId(machine)));
-        world.note("C01", `agent away, ms, ${round}`, awayMs);
-        if (awayMs > AWAY_MS_MAX) return false;
-        expect(dataProcessId(machine)).toBe(data);
-        return true;
-      });
-      world.note("C01", `longest silence, ms, ${round}`, world.judge.longestSilenceMs(fromMs));
-      if (round === 3) console.log(world.cluster.logs());
-      console.log(await world.told("inSyncChanged", mark));
-      await world.settled();
-      await sleep(pick(0, 10_000));
+    for (let round = 1; round <= pick(1, 25); round += 1) {
+      for (const node of [primary, other(primary)]) {
+        const end = () => send(agentProcessId(world.machine(node)), "SIGKILL");
+        await goesOn(world, "C01 agent", node, end);
+      }
     }
   },
 };
 
-export const agentRows: readonly Row[] = [primarysAgent];
-void guardProcessId;
-void stableProcesses;
-void other;
-void waitFor;
-void SOON_MS;
+const replacedInOrder: Row = {
+  id: "C35",
+  title: "an agent that is replaced by a newer one stops nothing, secondary first, then primary",
+  async run(world, primary) {
+    for (const node of [other(primary), primary]) {
+      await goesOn(world, "C35", node, () => send(guardProcessId(world.machine(node)), "SIGHUP"));
+    }
+  },
+};
+
+const dataKilled: Row = {
+  id: "C01 data",
+  title: "where the data process is killed the application gets errors and is started again",
+  async run(world, primary) {
+    for (const node of [primary, other(primary)]) {
+      const fromMs = Date.now();
+      const was = dataProcessId(world.machine(node));
+      send(was, "SIGKILL");
+      await world.timed(`another data process on ${node}`, async () => {
+        const now = dataProcessId(world.machine(node));
+        return now !== null && now !== was;
+      });
+      await world.judge.acknowledges(5, SETTLED_MS);
+      world.note("C01 data", "longest silence for a client", world.judge.longestSilenceMs(fromMs));
+      await world.settled();
+    }
+  },
+};
+
+/** No agent stays up on that node for a time; then one does. */
+async function withoutAgent(world: World, node: NodeName, durationMs: number): Promise<void> {
+  const untilMs = performance.now() + durationMs;
+  await waitFor(
+    `the end of ${durationMs} ms`,
+    () => {
+      if (performance.now() > untilMs) return true;
+      const id = agentProcessId(world.machine(node));
+      if (id !== null) process.kill(id, "SIGKILL");
+      return null;
+    },
+    durationMs + SOON_MS,
+    20,
+  );
+}
+
+/** Frozen in place, and what asks for a file gets no answer. */
+async function expectHeld(world: World, node: NodeName): Promise<void> {
+  const reading = world.machine(node).exec(["sh", "-c", "ls /srv/data/ledger"], {
+    limitMs: 2 * SETTLED_MS,
+  });
+  let hasEnded = false;
+  void reading.finally(() => {
+    hasEnded = true;
+  });
+  await world.timed(`${node} to stand still`, async () => {
+    const { hasVip, running } = await world.facts(node);
+    return !hasVip && running.length === 0;
+  });
+  expect(hasEnded).toBe(false);
+}
+
+const awayForLong: Row = {
+  id: "C44",
+  title: "without an agent for longer than its lease a primary answers nothing, and is replaced",
+  async run(world, primary) {
+    const away = withoutAgent(world, primary, pick(6_000, 30_000));
+    await expectHeld(world, primary);
+    await world.timed("the other node to take over", async () =>
+      ["ALONE", "PRIM"].includes((await world.localModule(other(primary)))?.state ?? ""),
+    );
+    await away;
+    expect(await world.settled()).toBe(other(primary));
+  },
+};
+
+const awayInMaintenance: Row = {
+  id: "C44 hands off",
+  title: "in maintenance the application of a primary without an agent waits, and goes on",
+  async run(world, primary) {
+    await world.cluster.command({ kind: "maintenance-on", forMs: 600_000, reason: "an upgrade" });
+    const processes = stableProcesses(world.lab, primary);
+    const away = withoutAgent(world, primary, pick(4_000, 20_000));
+    await expectHeld(world, primary);
+    await away;
+    await world.judge.acknowledges(5, SETTLED_MS);
+    expect(stableProcesses(world.lab, primary)).toEqual(processes);
+    await world.cluster.command({ kind: "maintenance-off" });
+    expect(await world.settled()).toBe(primary);
+  },
+};
+
+export const agentRows: readonly Row[] = [
+  killed,
+  replacedInOrder,
+  dataKilled,
+  awayForLong,
+  awayInMaintenance,
+];
