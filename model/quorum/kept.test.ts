@@ -8,7 +8,7 @@ import type { NodeConfig, NodeEffect, NodeEvent } from "./types.ts";
 
 const timers = TIMER_PROFILES.default;
 const CONFIG: NodeConfig = {
-  ...{ moduleId: "m", self: "a", peer: "b", timers, hasFailover: true },
+  ...{ moduleId: "m", self: "a", peers: ["b"], timers, hasFailover: true },
   ...{ defaultPrimary: { kind: "alone" }, addressMovedBy: "nodes" },
 };
 const EPOCH = 3;
@@ -20,14 +20,14 @@ const disk = (change: Partial<NodeDisk> = {}): NodeDisk => ({
   ...{ isStartWanted: true, isStoppedCleanly: false, longestPromiseMs: timers.peerLeaseMs },
   ...change,
 });
-const PRIMARY: KeptPlane = { role: "primary", epoch: EPOCH, attachedEpoch: EPOCH };
-const SECONDARY: KeptPlane = { role: "secondary", epoch: EPOCH, attachedEpoch: EPOCH };
+const PRIMARY: KeptPlane = { role: "primary", epoch: EPOCH, attached: ["b"] };
+const SECONDARY: KeptPlane = { role: "secondary", epoch: EPOCH, isAttached: true };
 const asSecondary = (change: Partial<NodeDisk> = {}) => disk({ primary: "b", ...change });
 
 describe("what outlived an agent", () => {
   test.each<[string, NodeDisk | null, KeptPlane, boolean]>([
     ["a primary's, as the disk has it", disk(), PRIMARY, true],
-    ["a primary's without its peer", disk(), { ...PRIMARY, attachedEpoch: null }, true],
+    ["a primary's without its peer", disk(), { role: "primary", epoch: EPOCH, attached: [] }, true],
     ["a primary's of an older epoch", disk({ epoch: 4 }), PRIMARY, false],
     ["a primary's, released", disk({ released: RELEASE() }), PRIMARY, false],
     ["a primary's beside an open question", disk({ asked: 4 }), PRIMARY, false],
@@ -36,7 +36,12 @@ describe("what outlived an agent", () => {
     ["a primary's where the other one leads", asSecondary(), PRIMARY, false],
     ["a secondary's, complete", asSecondary(), SECONDARY, true],
     ["a secondary's beside its standing vote", asSecondary({ outdated: true }), SECONDARY, false],
-    ["a secondary's, not complete", asSecondary(), { ...SECONDARY, attachedEpoch: null }, false],
+    [
+      "a secondary's, not complete",
+      asSecondary(),
+      { role: "secondary", epoch: EPOCH, isAttached: false },
+      false,
+    ],
   ])("%s is kept: %#", (_name, known, plane, may) => {
     expect(mayKeep(known, plane, "a")).toBe(may);
   });
@@ -75,7 +80,8 @@ class Node {
   /** The peer answered a heartbeat. */
   helped(): this {
     return this.tell({
-      ...{ kind: "heartbeatViewChanged", lastHeardMs: this.nowMs, peerGrantEpoch: EPOCH },
+      ...{ kind: "heartbeatViewChanged", peer: "b", lastHeardMs: this.nowMs },
+      peerGrantEpoch: EPOCH,
       peerGrantUntilMs: this.nowMs + 0.9 * timers.peerLeaseMs,
     });
   }
@@ -89,7 +95,7 @@ class Node {
   }
 
   get published(): PeerState | undefined {
-    return this.state.shown?.peerState;
+    return this.state.shown?.peerStates["b"];
   }
 }
 
@@ -103,7 +109,7 @@ describe("a primary's data plane that outlived the agent", () => {
 
   test("goes on where it stood with the first live grant, its peer as attached as before", () => {
     const node = new Node(disk(), PRIMARY).after(50).helped();
-    expect(node.did("serve")).toMatchObject({ epoch: EPOCH, ackBy: "peer" });
+    expect(node.did("serve")).toMatchObject({ epoch: EPOCH, ackBy: ["b"] });
     expect(node.did("thaw")).toBeDefined();
     expect(node.did("setTarget")).toMatchObject({ state: "PRIM", isReady: true });
     expect(node.did("drainReceiver")).toBeUndefined();
@@ -111,25 +117,34 @@ describe("a primary's data plane that outlived the agent", () => {
   });
 
   test("goes on at once under a standing vote, alone", () => {
-    const alone = { inSync: ["a"], standingVote: { from: "b", epoch: EPOCH } };
+    const alone = { inSync: ["a"], standingVotes: [{ from: "b", epoch: EPOCH }] };
     const node = new Node(disk(alone), PRIMARY);
     expect(node.did("fence")).toBeUndefined();
-    expect(node.did("serve")).toMatchObject({ ackBy: "none" });
+    expect(node.did("serve")).toMatchObject({ ackBy: [] });
     // Whatever the plane says: that the peer is out is on the disk.
-    expect(node.state.role).toMatchObject({ kind: "leading", isPeerAttached: false });
+    expect(node.state.role).toMatchObject({
+      kind: "leading",
+      secondaries: { b: { isAttached: false } },
+    });
   });
 
   test("whose stream broke meanwhile asks for the peer's standing vote", () => {
     const node = new Node(disk(), PRIMARY);
-    node.tell({ kind: "replicationDetached", cause: "the link" }).after(50).helped();
-    expect(node.state.role).toMatchObject({ kind: "leading", isPeerAttached: false });
-    expect(node.did("serve")).toMatchObject({ ackBy: "peer" });
+    node.tell({ kind: "replicationDetached", peer: "b", cause: "the link" }).after(50).helped();
+    expect(node.state.role).toMatchObject({
+      kind: "leading",
+      secondaries: { b: { isAttached: false } },
+    });
+    expect(node.did("serve")).toMatchObject({ ackBy: ["b"] });
   });
 
   test("attached while this node waited counts as attached", () => {
-    const node = new Node(disk({ joining: "b" }), { ...PRIMARY, attachedEpoch: null });
-    node.tell({ kind: "replicationAttached", epoch: EPOCH }).after(50).helped();
-    expect(node.state.role).toMatchObject({ kind: "leading", isPeerAttached: true });
+    const node = new Node(disk({ joining: "b" }), { role: "primary", epoch: EPOCH, attached: [] });
+    node.tell({ kind: "replicationAttached", peer: "b", epoch: EPOCH }).after(50).helped();
+    expect(node.state.role).toMatchObject({
+      kind: "leading",
+      secondaries: { b: { isAttached: true } },
+    });
   });
 
   test("is ended, before anything else, when a newer epoch has begun", () => {
@@ -159,7 +174,7 @@ describe("a secondary's data plane that outlived the agent", () => {
   test("takes the stream of the same primary on, complete as before", () => {
     const node = new Node(asSecondary(), SECONDARY).after(50);
     node.tell({
-      ...{ kind: "heartbeatViewChanged", lastHeardMs: node.nowMs },
+      ...{ kind: "heartbeatViewChanged", peer: "b", lastHeardMs: node.nowMs },
       ...{ peerGrantUntilMs: null, peerGrantEpoch: null },
     });
     node.tell({ kind: "peerStateReceived", state: peer({ role: "leading" }) });
@@ -169,15 +184,11 @@ describe("a secondary's data plane that outlived the agent", () => {
 });
 
 function peer(change: Partial<PeerState>): PeerState {
-  const { peerState } = shownOf(new Node(asSecondary(), SECONDARY));
+  const { published } = new Node(asSecondary(), SECONDARY);
+  if (published === undefined) throw new Error("nothing was published");
   return {
-    ...peerState,
+    ...published,
     ...{ nodeId: "b", primary: "b", inSync: ["a", "b"], epoch: EPOCH, isAttached: false },
     ...change,
   };
-}
-
-function shownOf({ state }: Node): NonNullable<NodeState["shown"]> {
-  if (state.shown === null) throw new Error("nothing was decided");
-  return state.shown;
 }

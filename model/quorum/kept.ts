@@ -5,15 +5,19 @@ import { hasOpenVote, type NodeDisk } from "./disk.ts";
  * A data plane that outlived its agent: it goes on holding what it held, under the leases that it
  * had, and the next agent takes it over as it is.
  */
-export type KeptPlane = {
-  readonly role: "primary" | "secondary";
-  readonly epoch: Epoch;
-  /**
-   * Primary: the epoch in which the peer holds everything and must acknowledge everything.
-   * Secondary: the epoch whose live stream this complete copy takes. null: neither.
-   */
-  readonly attachedEpoch: Epoch | null;
-};
+export type KeptPlane =
+  | {
+      readonly role: "primary";
+      readonly epoch: Epoch;
+      /** Peers that hold everything, and without whom nothing is acknowledged. */
+      readonly attached: readonly NodeId[];
+    }
+  | {
+      readonly role: "secondary";
+      readonly epoch: Epoch;
+      /** This copy is complete and takes the live stream of that epoch. */
+      readonly isAttached: boolean;
+    };
 
 /**
  * May a node with this disk go on with the plane where it stood? Only while nothing on the disk
@@ -24,9 +28,28 @@ export function mayKeep(disk: NodeDisk | null, plane: KeptPlane, self: NodeId): 
   if (disk === null || !disk.isStartWanted || hasOpenVote(disk)) return false;
   if (disk.epoch !== plane.epoch || disk.released !== null || disk.isUnclean) return false;
   if (plane.role === "primary") return disk.primary === self;
-  return disk.primary !== self && !disk.outdated && plane.attachedEpoch === disk.epoch;
+  return disk.primary !== self && !disk.outdated && plane.isAttached;
 }
 
-/** Does the set on the disk still name the peer, so that its acknowledgement was never given up? */
-export const isPeerInSet = (disk: NodeDisk, peer: NodeId): boolean =>
-  disk.inSync.includes(peer) || disk.joining === peer;
+/** What a primary keeps of it. A peer that has left the set durably is out, whatever the plane says. */
+export type KeptPrimary = { readonly epoch: Epoch; readonly attached: readonly NodeId[] };
+
+export const keptPrimary = (disk: NodeDisk, plane: KeptPlane | undefined): KeptPrimary | null =>
+  plane?.role === "primary"
+    ? { epoch: plane.epoch, attached: plane.attached.filter((id) => isInSet(disk, id)) }
+    : null;
+
+/** `id` was attached, or lost, before this node leads on. */
+export function noteAttached(
+  disk: NodeDisk,
+  kept: KeptPrimary | null,
+  id: NodeId,
+  isAttached: boolean,
+): KeptPrimary | null {
+  if (kept === null) return null;
+  const others = kept.attached.filter((other) => other !== id);
+  return { ...kept, attached: isAttached && isInSet(disk, id) ? [...others, id] : others };
+}
+
+const isInSet = (disk: NodeDisk, id: NodeId): boolean =>
+  disk.inSync.includes(id) || disk.joining === id;

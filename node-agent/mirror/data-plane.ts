@@ -1,6 +1,6 @@
 import type { KeptPlane } from "#model/quorum/kept.ts";
 import { assertNever } from "#model/shared/assert.ts";
-import type { Epoch } from "#model/shared/ids.ts";
+import type { Epoch, NodeId } from "#model/shared/ids.ts";
 import type { LeaseCell } from "../peer/lease-cell.ts";
 import type {
   EngineEvent,
@@ -96,13 +96,16 @@ export class DataPlane {
    * Goes on with what outlived an earlier agent, if `mayKeep` agrees; otherwise that is closed.
    * Before anything else is asked of this data plane.
    */
-  async keep(mayKeep: (plane: KeptPlane) => boolean): Promise<KeptPlane | null> {
+  async keep(peer: NodeId, mayKeep: (plane: KeptPlane) => boolean): Promise<KeptPlane | null> {
     const taken = await this.#options.takeOver(this.#options.open);
     if (taken === null) return null;
     const { engine, standing, port, dataIsComplete } = taken;
     const { role, epoch, isAttached, isPeerRequired } = standing;
     const isComplete = isAttached && (isPeerRequired || role === "secondary");
-    const plane = { role, epoch, attachedEpoch: isComplete ? epoch : null };
+    const plane: KeptPlane =
+      role === "primary"
+        ? { role, epoch, attached: isComplete ? [peer] : [] }
+        : { role, epoch, isAttached };
     if (!mayKeep(plane)) {
       await engine.close({ lazy: true });
       return null;

@@ -83,7 +83,8 @@ export class HostedMirror {
     }
     try {
       const kept = await this.module.start(BOOT[config.service.boot]);
-      this.#isAttached = kept !== null && kept.attachedEpoch === kept.epoch;
+      this.#isAttached =
+        kept?.role === "primary" ? kept.attached.length > 0 : kept?.isAttached === true;
     } catch (error) {
       this.#started.resolve(false);
       throw error;
@@ -192,7 +193,8 @@ export class HostedMirror {
       ...{ module, trees, sinceMs: this.#sinceMs, resync: this.#resync },
       moduleId: this.installed.moduleId,
       nodeId,
-      isHalfWritten: machine.isHalfWritten(this.#options.folder),
+      // Of a copy that a person forced to lead, the resync that it was in is nobody's concern any more.
+      isHalfWritten: module.disk.outdated && machine.isHalfWritten(this.#options.folder),
       now: { bootMs: nowMs, unixMs: clock.unixMs() },
       version: this.installed.version,
       warnings: this.installed.warnings,

@@ -16,6 +16,7 @@ import type {
   Standing,
 } from "./engine.ts";
 import type { ResyncSpec, TreeSpec } from "./resync-link.ts";
+import type { SyncMode } from "./sender.ts";
 
 /** Answered by exactly one `reply` with the same id. */
 export type Command =
@@ -59,6 +60,7 @@ export type CoreStart = {
   readonly listenerFd: number;
   readonly leaseCell: ModuleMemory;
   readonly stateDirectory: string;
+  readonly syncMode: SyncMode;
   readonly replTimeoutMs: number;
   readonly gapMs: number;
   readonly resyncBytesPerSecond: number | null;

@@ -4,7 +4,7 @@
  */
 
 import type { Carrier } from "./carrier.ts";
-import { BrokenPromise, type ExploredNode } from "./explored-node.ts";
+import { BrokenPromise, type ExploredNode, linkOf } from "./explored-node.ts";
 import { NOW_MS } from "./explored-timers.ts";
 import {
   diskOf,
@@ -17,7 +17,7 @@ import {
   type World,
 } from "./explored-world.ts";
 import { ackedAlone, ackedByBoth, calmed, lacksWrites, served } from "./ledger.ts";
-import { memo } from "./memo.ts";
+import { memo2 } from "./memo.ts";
 import { withCanonicalAsks } from "./names.ts";
 
 /** S1 and S4 at the moment a node begins to serve. */
@@ -65,23 +65,22 @@ function checkApart(w: World): void {
 /** A stream whose other end is gone is broken, though nobody has been told yet. */
 function breakLink(c: Carrier, w: World, id: Id): World {
   const node = w[id];
-  if (!isUp(node)) return w;
-  if ((planeIn(w[otherOf(id)])?.link ?? "none") !== "none") return w;
-  const broken = { ...w, [id]: withBrokenLink(node) };
+  if (!isUp(node, otherOf(id))) return w;
+  if (linkOf(planeIn(w[otherOf(id)]), id) !== "none") return w;
+  const broken = { ...w, [id]: withBrokenLink(node, otherOf(id)) };
   // A primary may go on for long before it notices; a secondary has nothing to lose by knowing.
   if (node.kind === "dead" || node.shell.data.kind === "serve") return broken;
-  return c.carry(broken, id, "linkTold", () => ({ kind: "linkTold" }));
+  return c.carry(broken, id, "linkTold", () => ({ kind: "linkTold", peer: otherOf(id) }));
 }
 
-const withBrokenLink = memo((node: ExploredNode): ExploredNode => {
-  if (node.kind === "live") return { ...node, shell: { ...node.shell, link: "broken" } };
-  return node.plane === null ? node : { ...node, plane: { ...node.plane, link: "broken" } };
+const withBrokenLink = memo2((node: ExploredNode, peer: Id): ExploredNode => {
+  const links = { ...planeIn(node)?.links, [peer]: "broken" } as const;
+  if (node.kind === "live") return { ...node, shell: { ...node.shell, links } };
+  return node.plane === null ? node : { ...node, plane: { ...node.plane, links } };
 });
 
-function isUp(node: ExploredNode): boolean {
-  const link = planeIn(node)?.link;
-  return link === "untold" || link === "live";
-}
+const isUp = (node: ExploredNode, peer: Id): boolean =>
+  ["untold", "live"].includes(linkOf(planeIn(node), peer));
 
 function acknowledge(w: World, id: Id): World {
   const [node, plane] = [w[id], planeIn(w[id])];
@@ -89,9 +88,9 @@ function acknowledge(w: World, id: Id): World {
   const { epoch, ackBy } = plane.data;
   if (isIsland(w, id, epoch)) return w;
   const peer = w[otherOf(id)];
-  if (ackBy === "peer") {
+  if (ackBy.length > 0) {
     const isReached = !w.strays.cut.includes("a>b") && !w.strays.cut.includes("b>a");
-    const isStreaming = isReached && isUp(node) && isUp(peer);
+    const isStreaming = isReached && isUp(node, otherOf(id)) && isUp(peer, id);
     const takes = planeIn(peer)?.data;
     const follows = isStreaming && takes?.kind === "follow" && takes.epoch === epoch;
     return follows ? { ...w, ledger: ackedByBoth(w.ledger) } : w;
@@ -119,8 +118,8 @@ export function answeredEpoch(node: ExploredNode): number | null {
   const epoch = servedEpoch(node);
   if (node.kind === "dead" || epoch === null || node.shell.isFenced) return null;
   const { shown } = node.state;
-  const { grant } = node.shell;
-  const byPeer = grant !== null && grant.epoch === epoch && grant.untilMs > NOW_MS;
+  const grants = Object.values(node.shell.grants);
+  const byPeer = grants.some((grant) => grant.epoch === epoch && grant.untilMs > NOW_MS);
   const byWitness = (shown?.witnessGrantUntilMs ?? 0) > NOW_MS;
   return shown?.isStandingVoteHeld === true || byPeer || byWitness ? epoch : null;
 }

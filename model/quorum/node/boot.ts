@@ -1,6 +1,6 @@
 import type { BootMs } from "../../shared/ids.ts";
 import { freshDisk, type NodeDisk } from "../disk.ts";
-import { isPeerInSet, type KeptPlane } from "../kept.ts";
+import { keptPrimary } from "../kept.ts";
 import { carryOver } from "../maintenance.ts";
 import type { NodeConfig, NodeEvent } from "../types.ts";
 import type { NodeState, Role } from "./state.ts";
@@ -31,8 +31,7 @@ export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
     data: e.data,
     newHistoryId: e.newHistoryId,
     dataFrom: null,
-    heard: { lastHeardMs: null, peerGrantUntilMs: null, peerGrantEpoch: null },
-    peer: null,
+    peers: {},
     promises: { closesPending: 0, lastEndsMs: null },
     witness: {
       record: null,
@@ -45,7 +44,7 @@ export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
     },
     drainsPending: 0,
     pairing: null,
-    attachedEpoch: e.kept?.role === "secondary" ? e.kept.attachedEpoch : null,
+    attachedEpoch: e.kept?.role === "secondary" && e.kept.isAttached ? e.kept.epoch : null,
     voteGiven: null,
     unconfirmedSinceMs: null,
     accuseFromMs: nowMs,
@@ -54,21 +53,11 @@ export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
     unixAheadMs: e.nowUnixMs === undefined ? null : e.nowUnixMs - nowMs,
     fault: null,
     isServiceUp,
-    kept: keptPrimary(config, e.kept, disk),
+    kept: keptPrimary(disk, e.kept),
     counter: 1,
     reports: [],
     shown: null,
   };
-}
-
-/** A peer that has left the set durably is out, whatever the plane that outlived the agent says. */
-function keptPrimary(
-  config: NodeConfig,
-  kept: KeptPlane | undefined,
-  disk: NodeDisk,
-): KeptPlane | null {
-  if (kept?.role !== "primary") return null;
-  return isPeerInSet(disk, config.peer) ? kept : { ...kept, attachedEpoch: null };
 }
 
 function bootDisk(config: NodeConfig, e: Started, isSameBoot: boolean, nowMs: BootMs): NodeDisk {
@@ -93,8 +82,8 @@ function bootDisk(config: NodeConfig, e: Started, isSameBoot: boolean, nowMs: Bo
 /** The OS died with the data plane open, and another node may have what the page cache held. */
 function mayHaveLostWrites(disk: NodeDisk, config: NodeConfig): boolean {
   if (disk.isStoppedCleanly || disk.outdated || disk.epoch === 0) return false;
-  const isAlone =
-    disk.primary === config.self && disk.joining === null && !disk.inSync.includes(config.peer);
+  const isNeeded = (id: string) => disk.joining === id || disk.inSync.includes(id);
+  const isAlone = disk.primary === config.self && !config.peers.some(isNeeded);
   return !isAlone;
 }
 
