@@ -36,6 +36,8 @@ const BOOT_ID = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 const VERSION = "0.1.0";
 /** Folder of the state directory that modules' scripts find first on their PATH. */
 const COMMANDS = "commands";
+/** Shorter than the guard's patience with an agent that it has asked to make room. */
+const SCRIPTS_MS_MAX = 45_000;
 const dataProcesses = new DataProcesses();
 const clock: NodeClock = { bootMs, unixMs: () => Date.now() };
 
@@ -250,6 +252,11 @@ async function run(agent: Agent, { settings, identity, stopping }: Made): Promis
       void agent.stop().then(() => process.exit(0));
     });
   }
+  process.on("SIGHUP", () => {
+    log("I agent makes room for the next one; nothing is stopped for it");
+    // A script that was cut in the middle would keep the next agent from going on.
+    void agent.scriptsEnded(SCRIPTS_MS_MAX).then(() => process.exit(0));
+  });
   await agent.start();
   flushCompileCache();
 }

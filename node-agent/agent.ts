@@ -127,6 +127,14 @@ export class Agent {
     this.#parts.client.close();
   }
 
+  /** Resolves when no module's script is in the middle of something, or at the bound. */
+  async scriptsEnded(limitMs: number): Promise<void> {
+    const ended = [...this.#mirrors.values()].map((mirror) =>
+      mirror.until(() => !mirror.module.service.view.runsScripts, limitMs),
+    );
+    await Promise.all(ended);
+  }
+
   /** What a person on this machine asks for, without the control plane. */
   async command(
     moduleId: ModuleId,

@@ -23,6 +23,8 @@ const RESTART_MS_MAX = 10_000;
 const HEALTHY_MS = 10_000;
 /** An agent asked to stop gets this long: its modules' stop scripts run meanwhile. */
 const STOP_MS_MAX = 600_000;
+/** An agent that is to be replaced lets its modules' scripts end first; no longer than this. */
+const REPLACE_MS_MAX = 60_000;
 /** Bytes without an end of line: more is not our agent speaking. */
 const LINE_BYTES_MAX = 1_048_576;
 
@@ -57,14 +59,18 @@ export class Guard {
   }
 
   /**
-   * Ends the agent and starts it again at once, from the files that are there now: an upgrade. What
-   * it serves goes on meanwhile, for as long as the leases last; nothing is stopped for it.
+   * Has the agent end and starts it again at once, from the files that are there now: an upgrade.
+   * What it serves goes on meanwhile, for as long as the leases last; nothing is stopped for it.
    */
   replaceAgent(): void {
-    if (this.#isStopping || this.#agent === null) return;
-    this.#options.log("the agent is replaced");
+    const agent = this.#agent;
+    if (this.#isStopping || agent === null) return;
+    this.#options.log("the agent is to be replaced");
     this.#restartMs = 0;
-    this.#agent.kill("SIGKILL");
+    agent.kill("SIGHUP");
+    setTimeout(() => {
+      if (agent === this.#agent) agent.kill("SIGKILL");
+    }, REPLACE_MS_MAX).unref();
   }
 
   /** Asks the agent to stop in order; a second time, or when that takes too long, it is killed. */
