@@ -4,14 +4,15 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { ERRNO } from "../adapters/linux/errno.ts";
 import { unmountTree } from "../fuse/mount-tree.ts";
-import { signal } from "../modules/process-table.ts";
+import { readProcess, signal } from "../modules/process-table.ts";
 import { must, TestNode } from "../replication/testing/pair.ts";
 import { Tree } from "../resync/tree.ts";
 import { differencesOf } from "../resync/tree-digest.ts";
@@ -24,7 +25,7 @@ const STAND_IN = join(import.meta.dirname, "testing", "agent-stand-in.ts");
 const APPLICATION = join(import.meta.dirname, "testing", "application.ts");
 const EPOCH = 1;
 const STEP_MS_MAX = 20_000;
-const KILLS = 25;
+const KILLS = 12;
 const isLong = process.env["MIRRORFARM_LONG"] === "1";
 
 /** A child process whose lines are looked at, and which is gone in the end. */
@@ -159,6 +160,91 @@ describe.skipIf(!canMount)(`a data process ${NEEDS}`, { timeout: 120_000 }, () =
     await finished(app);
     expect(Number(app.lines.at(-1))).toBeGreaterThan(KILLS);
     expect(b.events.filter((event) => event.kind === "detached")).toEqual([]);
-    expect(differences()).toEqual([]);
+    await expectEqual();
   });
+
+  test("without an agent nothing is answered past the lease, and the next one lets it go on", async () => {
+    const first = await agent();
+    const { id } = await opened(first);
+    await first.said("plays");
+    const app = application();
+    await logGrows();
+    await first.kill();
+    // The last renewal was before the kill, so this is past the lease of what it left.
+    await sleep(options.leaseMs);
+    const size = logSize();
+    await sleep(200);
+    expect(logSize()).toBe(size);
+    expect(app.child.exitCode).toBe(null);
+    const next = await agent();
+    expect(await opened(next)).toEqual({ id, isNew: false });
+    await logGrows();
+    await finished(app);
+    await expectEqual();
+  });
+
+  test("that is killed leaves errors, no stale data, and a place for the next one", async () => {
+    const first = await agent();
+    const { id } = await opened(first);
+    await first.said("plays");
+    const app = application();
+    await logGrows();
+    signal(id, "SIGKILL");
+    expect(await app.ended).not.toBe(0);
+    expect(app.text).toMatch(/ENOTCONN|ECONNABORTED|EIO/);
+    expect(await first.said("localFault")).toMatchObject({ errno: ERRNO.ENODEV });
+    await first.kill();
+    const next = await agent();
+    expect(await opened(next)).toMatchObject({ isNew: true });
+    await next.said("plays");
+    expect(existsSync(join(tree, "log"))).toBe(true);
+  });
+
+  test.each<[string, (o: StandInOptions) => StandInOptions]>([
+    ["another bandwidth", (o) => ({ ...o, open: { ...o.open, resyncBytesPerSecond: 1_000_000 } })],
+    ["another node", (o) => ({ ...o, open: { ...o.open, nodeId: "node3" } })],
+  ])("of %s is ended, and another begun", async (_what, change) => {
+    const first = await agent();
+    const { id } = await opened(first);
+    await first.said("plays");
+    await first.kill();
+    const next = await agent(change(options));
+    expect(await opened(next)).toMatchObject({ isNew: true });
+    expect(["Z", undefined]).toContain(readProcess(id)?.state);
+  });
+
+  test("that another agent still speaks to belongs to the newest one", async () => {
+    const first = await agent();
+    const { id } = await opened(first);
+    await first.said("plays");
+    const next = await agent();
+    expect(await opened(next)).toEqual({ id, isNew: false });
+    expect(await first.said("localFault")).toMatchObject({ errno: ERRNO.ENODEV });
+    const app = application();
+    await logGrows();
+    await finished(app);
+  });
+
+  /** Modification times follow within a moment. */
+  async function expectEqual(): Promise<void> {
+    await until(() => differences().length === 0).catch(() => undefined);
+    expect(differences()).toEqual([]);
+  }
+
+  const logSize = (): number => statSync(join(`/proc/self/fd/${rootFd}`, "log")).size;
+
+  /** The application gets on. */
+  async function logGrows(): Promise<void> {
+    await until(() => existsSync(`/proc/self/fd/${rootFd}/log`));
+    const size = logSize();
+    await until(() => logSize() > size);
+  }
 });
+
+async function until(what: () => boolean): Promise<void> {
+  const deadline = performance.now() + STEP_MS_MAX;
+  while (!what()) {
+    if (performance.now() > deadline) throw new Error("it never came to be");
+    await sleep(5);
+  }
+}
