@@ -1,4 +1,5 @@
 /** C01, C35, C44: the product's own processes die, or are replaced by newer ones. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { agentProcessId, dataProcessId, guardProcessId } from "../lab/agent-process.ts";
 import type { NodeName } from "../lab/cluster.ts";
@@ -106,19 +107,21 @@ async function withoutAgent(world: World, node: NodeName, durationMs: number): P
   );
 }
 
-/** Frozen in place, and what asks for a file gets no answer. */
+/** Frozen in place, and what asks for a file's contents gets no answer. */
 async function expectHeld(world: World, node: NodeName): Promise<void> {
-  const reading = world.machine(node).exec(["sh", "-c", "ls /srv/data/ledger"], {
-    limitMs: 2 * SETTLED_MS,
-  });
-  let hasEnded = false;
-  void reading.finally(() => {
-    hasEnded = true;
-  });
   await world.timed(`${node} to stand still`, async () => {
     const { hasVip, running } = await world.facts(node);
     return !hasVip && running.length === 0;
   });
+  let hasEnded = false;
+  const limitMs = 2 * SETTLED_MS;
+  void world
+    .machine(node)
+    .exec(["sh", "-c", "head -c 1 /srv/data/ledger"], { limitMs })
+    .finally(() => {
+      hasEnded = true;
+    });
+  await sleep(300);
   expect(hasEnded).toBe(false);
 }
 
