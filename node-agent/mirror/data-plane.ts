@@ -40,6 +40,8 @@ export type DataPlaneOptions = {
   newEngine(): ReplicationEngine;
   /** What outlived an earlier agent; null: nothing did. Asked once, before all else. */
   takeOver(open: OpenOptions): Promise<TakenOverEngine | null>;
+  /** Brings this node's copy to its disk; false when that failed, or nobody can tell. */
+  sync(): Promise<boolean>;
   readonly open: OpenOptions;
   readonly cell: LeaseCell;
   onEvent(event: DataPlaneEvent): void;
@@ -221,8 +223,12 @@ export class DataPlane {
 
   close(): void {
     const closed = async () => {
+      this.#closing += 1;
       await this.#close(false);
-      this.#options.onEvent({ kind: "closed", isSynced: true });
+      // Also where nothing was open: an agent before this one may have written.
+      const isSynced = await this.#options.sync();
+      this.#closing -= 1;
+      this.#options.onEvent({ kind: "closed", isSynced });
     };
     this.#then(closed, closed);
   }

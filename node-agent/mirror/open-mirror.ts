@@ -138,6 +138,7 @@ export function openMirror(
       new DataPlane({
         newEngine: ports.newEngine,
         takeOver: async (open) => (await survivor?.takeOver(open)) ?? null,
+        sync: () => machine.syncData(trees),
         cell,
         onEngineEvent: ports.onEngineEvent,
         onEvent: (event) => {

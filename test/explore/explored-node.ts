@@ -18,7 +18,9 @@ import type { Command, NodeConfig, NodeEffect, NodeEvent } from "#model/quorum/t
 import type { VoteAnswer } from "#model/quorum/votes.ts";
 import { assert } from "#model/shared/assert.ts";
 import type { BootMs, Epoch, NodeId } from "#model/shared/ids.ts";
+import { cellName } from "./cells.ts";
 import { NOW_MS, TICK_MS } from "./explored-timers.ts";
+import { inOrder } from "./in-order.ts";
 
 /**
  * This node's end of the replicated stream. "untold" is attached and "broken" is not, while the
@@ -47,6 +49,8 @@ export type Shell = {
 };
 
 type Grant = { readonly epoch: Epoch; readonly untilMs: BootMs };
+
+export const carries = (link: Link): boolean => link === "untold" || link === "live";
 
 export const linkOf = (plane: Pick<Shell, "links"> | null, peer: NodeId): Link =>
   plane?.links[peer] ?? "none";
@@ -125,10 +129,6 @@ const FRESH_SHELL: Shell = {
   disk: null,
 };
 
-/** Equal contents read the same, in whichever order they came. */
-const inOrder = <V>(record: Readonly<Record<string, V>>): Readonly<Record<string, V>> =>
-  Object.fromEntries(Object.entries(record).sort(([x], [y]) => (x < y ? -1 : 1)));
-
 /** A plane that may not be kept is ended, and its application with it. */
 function shellOf({ self }: NodeConfig, { disk, plane, runsService }: DeadNode): Shell {
   const kept = plane === null ? null : keptOf(plane);
@@ -179,11 +179,7 @@ class NodeStep {
 
   run(happening: Happening): Step {
     this.#take(happening);
-    for (let count = 0; this.#events.length > 0; count += 1) {
-      assert(count < DECISIONS_MAX, "a node that answers itself for ever");
-      const event = this.#events.shift();
-      if (event !== undefined) this.#decide(event);
-    }
+    this.#decideAll();
     const state = this.#state;
     assert(state !== null, "a step ends with a node that lives");
     const { config: _, ...mind } = state;
@@ -199,17 +195,18 @@ class NodeStep {
     };
   }
 
+  #decideAll(): void {
+    for (let count = 0; this.#events.length > 0; count += 1) {
+      assert(count < DECISIONS_MAX, "a node that answers itself for ever");
+      const event = this.#events.shift();
+      if (event !== undefined) this.#decide(event);
+    }
+  }
+
   #take(h: Happening): void {
     switch (h.kind) {
       case "timePasses":
-        this.#nowMs += TICK_MS;
-        for (const [peer, epoch] of Object.entries(h.answered)) this.#win(peer, epoch);
-        for (const peer of this.#config.peers) {
-          const beat = h.beats.find((b) => b.state.nodeId === peer);
-          if (beat === undefined) this.#events.push(this.#view(peer));
-          else this.#hear(beat);
-        }
-        this.#events.push({ kind: "ticked" });
+        this.#passTime(h);
         return;
       case "peerHeard":
         this.#hear(h);
@@ -237,6 +234,24 @@ class NodeStep {
       default:
         this.#takeLink(h.kind, h.peer);
     }
+  }
+
+  #passTime({ beats, answered }: Extract<Happening, { kind: "timePasses" }>): void {
+    const { peers } = this.#config;
+    const endMs = this.#nowMs + TICK_MS;
+    // Heartbeats came all along: no peer that is heard is silent for a moment before its turn.
+    if (peers.length > 1) {
+      for (const { state } of beats) this.#events.push(this.#view(state.nodeId, endMs));
+      this.#decideAll();
+    }
+    this.#nowMs = endMs;
+    for (const [peer, epoch] of Object.entries(answered)) this.#win(peer, epoch);
+    for (const peer of peers) {
+      const beat = beats.find((b) => b.state.nodeId === peer);
+      if (beat === undefined) this.#events.push(this.#view(peer));
+      else this.#hear(beat);
+    }
+    this.#events.push({ kind: "ticked" });
   }
 
   #takeLink(kind: LinkHappening, peer: NodeId): void {
@@ -333,8 +348,7 @@ class NodeStep {
 
   #decide(event: NodeEvent): void {
     const { self } = this.#config;
-    const role = this.#state?.role.kind ?? "unstarted";
-    this.#cells.push(`${role} × ${event.kind}`);
+    this.#cells.push(cellName(this.#state?.role.kind ?? "unstarted", event.kind));
     const decision = decideNode(this.#state ?? { config: this.#config }, event, this.#nowMs);
     this.#state = decision.state;
     // What was kept is held until the first decision has been made.

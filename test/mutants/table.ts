@@ -1,4 +1,5 @@
 import type { Mutant } from "./mutant.ts";
+import { THREE_NODES } from "./three-nodes.ts";
 
 const NODE = "model/quorum/node";
 
@@ -274,8 +275,56 @@ const SHELL: readonly Mutant[] = [
     replace: "        void cause;",
     caughtBy: "sim",
   },
+  {
+    id: "M50",
+    wrong: "an operation that is sent again is applied again",
+    file: "model/replication/receiver-order.ts",
+    find: '    if (sequence <= this.#appliedSequence) return ok("duplicate");',
+    replace: '    if (sequence <= this.#appliedSequence) return ok("apply");',
+    caughtBy: "sim",
+  },
+  {
+    id: "M51",
+    wrong: "a copy counts as complete before its resync has ended",
+    file: `${NODE}/wait.ts`,
+    find: "  const isComplete = s.attachedEpoch === s.disk.epoch && s.fault === null;",
+    replace: "  const isComplete = s.fault === null;",
+    caughtBy: "sim",
+  },
+  {
+    id: "M52",
+    wrong: "a resync leaves out files that were removed or came by another name meanwhile",
+    file: "model/replication/dirty-set.ts",
+    find: "    if (entry !== null) entry.listing = true;",
+    replace: "    if (entry === null) this.changedEverything();",
+    caughtBy: "sim",
+  },
+  {
+    id: "M53",
+    wrong: "a stopped node counts as clean, whatever is on its disk",
+    file: "node-agent/mirror/data-plane.ts",
+    find: "      const isSynced = await this.#options.sync();",
+    replace: "      const isSynced = true;",
+    caughtBy: "sim",
+  },
+  {
+    id: "M54",
+    wrong: "a call to a cloud that hangs is waited for",
+    file: "functions/reconciler/reconciler.ts",
+    find: "      late.resolve(otherwise);",
+    replace: "      void otherwise;",
+    caughtBy: "sim",
+  },
+  {
+    id: "M55",
+    wrong: "an address is moved once and not looked at again",
+    file: "functions/reconciler/reconciler.ts",
+    find: "    this.#looks.set(key, timers);",
+    replace: "    for (const timer of timers) timer.cancel();",
+    caughtBy: "sim",
+  },
 ];
 
-export const MUTANTS: readonly Mutant[] = [...PROTOCOL, ...SHELL].sort((x, y) =>
+export const MUTANTS: readonly Mutant[] = [...PROTOCOL, ...THREE_NODES, ...SHELL].sort((x, y) =>
   x.id < y.id ? -1 : 1,
 );

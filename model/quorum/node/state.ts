@@ -35,7 +35,6 @@ export type NodeState = {
   readonly newHistoryId: string;
   /** Named by a person for the first start ever. */
   readonly dataFrom: NodeId | null;
-  /** Of each peer that was ever heard. */
   readonly peers: Readonly<Record<NodeId, PeerView>>;
   readonly promises: {
     /** `promise{epoch:null}` effects whose `promisesClosed` is still to come. */
@@ -60,7 +59,9 @@ export type NodeState = {
   readonly heldBlocker: string | null;
   /** Wall clock minus BOOTTIME, as told last; null = never told. */
   readonly unixAheadMs: number | null;
+  /** How the disk with the data failed; null: it works, or is tried again. */
   readonly fault: string | null;
+  readonly faultSinceMs: BootMs;
   readonly isServiceUp: boolean;
   /**
    * A primary's data plane and application that outlived the agent. It stays fenced until this node
@@ -86,6 +87,13 @@ export type PeerView = {
   readonly grantEpoch: Epoch | null;
   /** The newest state heard from it, however old. */
   readonly state: PeerState | null;
+};
+
+export const NEVER_HEARD: PeerView = {
+  lastHeardMs: null,
+  grantUntilMs: null,
+  grantEpoch: null,
+  state: null,
 };
 
 export type WitnessView = {

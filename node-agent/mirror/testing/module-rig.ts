@@ -144,6 +144,7 @@ export class ModuleRig {
       inspectData: () => "hasData",
       newDataPlane: (onEvent) =>
         new DataPlane({
+          sync: async () => true,
           ...{ cell, onEvent, onEngineEvent: () => undefined },
           takeOver: async () => null,
           newEngine: () => {
