@@ -253,6 +253,30 @@ const PROTOCOL: readonly Mutant[] = [
     replace: '  if (s.role.kind === "candidate") return false;',
     caughtBy: "explore",
   },
+  {
+    id: "M70",
+    wrong: "a secondary goes on with the stream that it had, though it gave its standing vote",
+    file: "model/quorum/kept.ts",
+    find: "disk.primary !== self && !disk.outdated && plane.isAttached",
+    replace: "disk.primary !== self && plane.isAttached",
+    caughtBy: "explore",
+  },
+  {
+    id: "M71",
+    wrong: "a primary goes on under the epoch that it released",
+    file: "model/quorum/kept.ts",
+    find: "disk.epoch !== plane.epoch || disk.released !== null",
+    replace: "disk.epoch !== plane.epoch",
+    caughtBy: "explore",
+  },
+  {
+    id: "M72",
+    wrong: "a peer that has left the set counts as attached after a restart of the agent",
+    file: "model/quorum/kept.ts",
+    find: "plane.attached.filter((id) => isInSet(disk, id))",
+    replace: "plane.attached",
+    caughtBy: "explore",
+  },
 ];
 
 /** What is around the protocol: whole agents must show it in a simulated world. */

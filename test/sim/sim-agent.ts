@@ -9,7 +9,7 @@ import type { SimNode } from "./sim-node.ts";
 export const CLUSTER = "cluster1";
 
 /**
- * One life of the agent on a simulated node: the production parts, put together as main.ts and
+ * One life of the agent on a simulated node: the production parts, put together as agent-main.ts and
  * agent.ts do. When its life has ended, whatever it still waits for never comes.
  */
 export class SimAgent {
