@@ -51,6 +51,7 @@ export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
     heldBlocker: null,
     unixAheadMs: e.nowUnixMs === undefined ? null : e.nowUnixMs - nowMs,
     fault: null,
+    faultSinceMs: nowMs,
     isServiceUp,
     counter: 1,
     reports: [],

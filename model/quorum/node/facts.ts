@@ -176,3 +176,7 @@ export const isDrained = (s: NodeState): boolean =>
 export const isWitnessAway = (s: NodeState, nowMs: BootMs): boolean =>
   s.witness.silentSinceMs !== null &&
   nowMs - s.witness.silentSinceMs >= s.config.timers.witnessAwayAfterMs;
+
+/** Says the exit too: nobody should wait for what does not come. */
+export const diskFailed = (fault: string): string =>
+  `the disk of this node failed: ${fault}; it is tried again within a minute, or by a start`;

@@ -58,7 +58,9 @@ export type NodeState = {
   readonly heldBlocker: string | null;
   /** Wall clock minus BOOTTIME, as told last; null = never told. */
   readonly unixAheadMs: number | null;
+  /** How the disk with the data failed; null: it works, or is tried again. */
   readonly fault: string | null;
+  readonly faultSinceMs: BootMs;
   readonly isServiceUp: boolean;
   /** Grows by one with everything that needs a number of its own. */
   readonly counter: number;
