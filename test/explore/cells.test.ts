@@ -7,7 +7,7 @@ import { type Budget, Budgets } from "./budgets.ts";
 import { Carrier } from "./carrier.ts";
 import { ALL_EVENTS, ALL_PARTS, coverageOf, EXPLORED_CELLS, type Part } from "./cells.ts";
 import { NOW_MS } from "./explored-timers.ts";
-import { configOf, IDS, otherOf, Parts, type World } from "./explored-world.ts";
+import { configOf, IDS, Parts, type World } from "./explored-world.ts";
 import { eachMove } from "./moves.ts";
 import { WIDTH } from "./row-table.ts";
 import { inSyncWorld } from "./start.ts";
@@ -60,8 +60,8 @@ function samples(): ReadonlyMap<Part, readonly Sample[]> {
   for (const { state, w } of found.get("leading")?.slice(0, 1) ?? []) {
     const kept = state.disk;
     const failed = decideNode(state, { kind: "persistFailed", cause: "EIO", kept }, NOW_MS);
-    const peer = state.shown?.peerState;
-    const newer = { ...peer, nodeId: state.config.peer, primary: state.config.peer, epoch: 2 };
+    const nodeId = peerOf(state);
+    const newer = { ...state.shown?.peerStates[nodeId], nodeId, primary: nodeId, epoch: 2 };
     const news = { kind: "peerStateReceived", state: newer as PeerState } as const;
     const deposed = decideNode({ ...state, isServiceUp: true }, news, NOW_MS);
     found.set("broken", [{ state: failed.state, w }]);
@@ -70,15 +70,24 @@ function samples(): ReadonlyMap<Part, readonly Sample[]> {
   return found;
 }
 
+const peerOf = (state: NodeState): string => state.config.peers[0] ?? "";
+
 function eventOf(kind: (typeof ALL_EVENTS)[number], { state, w }: Sample): NodeEvent {
   const { self } = state.config;
+  const peer = peerOf(state);
   const epoch = state.disk.epoch;
   switch (kind) {
     case "heartbeatViewChanged":
-      return { kind, lastHeardMs: NOW_MS, peerGrantUntilMs: NOW_MS + 1, peerGrantEpoch: epoch };
+      return {
+        kind,
+        peer,
+        lastHeardMs: NOW_MS,
+        peerGrantUntilMs: NOW_MS + 1,
+        peerGrantEpoch: epoch,
+      };
     case "peerStateReceived": {
-      const other = self === "a" ? w[otherOf("a")] : w[otherOf("b")];
-      const told = other.kind === "live" ? other.state.shown?.peerState : undefined;
+      const other = w[self === "a" ? "b" : "a"];
+      const told = other.kind === "live" ? other.state.shown?.peerStates[self] : undefined;
       return told === undefined ? { kind: "ticked" } : { kind, state: told };
     }
     case "promisesClosed":
@@ -94,15 +103,19 @@ function eventOf(kind: (typeof ALL_EVENTS)[number], { state, w }: Sample): NodeE
     case "voteFailed":
       return { kind, requestId: state.witness.pending?.request.id ?? "none", cause: "no answer" };
     case "replicationAttached":
+      return { kind, peer, epoch };
     case "resyncFinished":
       return { kind, epoch };
     case "replicationDetached":
     case "resyncFailed":
     case "flushFailed":
+      return { kind, peer, cause: "EIO" };
+    case "peerFlushed":
+      return { kind, peer };
     case "dataFaulted":
       return { kind, cause: "EIO" };
     case "replicationStalled":
-      return { kind, sinceMs: NOW_MS };
+      return { kind, peer, sinceMs: NOW_MS };
     case "dataClosed":
       return { kind, isSynced: true };
     case "persistFailed":

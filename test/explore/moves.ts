@@ -119,8 +119,8 @@ function withStrays(first: Start, make: (start: Start) => Whole | null): void {
 function residuesOf(was: World, { after, retired }: Whole): readonly Residue[] {
   const residues: Residue[] = [];
   for (const id of IDS) {
-    const beat = saidBy(was, otherOf(id));
-    const isOld = beat !== null && !isSaid(after, otherOf(id), beat);
+    const beat = saidTo(was, id);
+    const isOld = beat !== null && !isSaid(after, id, beat);
     if (isOld && was.strays.beats[id] === undefined) {
       const text = `a heartbeat of ${otherOf(id)} from before is still under way`;
       const add = (w: World): World => ({
@@ -146,13 +146,14 @@ type Beat = NonNullable<World["strays"]["beats"]["a"]>;
 const published = new Interner<Beat["state"]>();
 
 function isSaid(w: World, id: Id, { state, seeks }: Beat): boolean {
-  const now = saidBy(w, id);
+  const now = saidTo(w, id);
   if (now === null || now.seeks !== seeks) return false;
   return now.state === state || published.idOf(now.state) === published.idOf(state);
 }
 
-function saidBy(w: World, id: Id): Beat | null {
-  const node = w[id];
-  if (node.kind === "dead" || node.state.shown === null) return null;
-  return { state: node.state.shown.peerState, seeks: node.shell.seek };
+function saidTo(w: World, id: Id): Beat | null {
+  const node = w[otherOf(id)];
+  const state = node.kind === "live" ? node.state.shown?.peerStates[id] : undefined;
+  if (node.kind === "dead" || state === undefined) return null;
+  return { state, seeks: node.shell.seek };
 }

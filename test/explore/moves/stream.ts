@@ -1,6 +1,12 @@
 /** The replicated stream: a copy is brought back, a connection breaks, a flush ends. */
 import type { Carrier } from "../carrier.ts";
-import { BrokenPromise, type LiveNode } from "../explored-node.ts";
+import {
+  BrokenPromise,
+  type Link,
+  type LinkHappening,
+  type LiveNode,
+  linkOf,
+} from "../explored-node.ts";
 import { type Id, otherOf, type World } from "../explored-world.ts";
 import { copiedTo, lacksWrites, synced } from "../ledger.ts";
 import { isPairCut, type Offer, withCut, withPair } from "./move.ts";
@@ -14,11 +20,12 @@ export function stream(c: Carrier, w: World, id: Id, node: LiveNode, offer: Offe
       resync(c, withPair(from), id),
     );
   }
-  if (node.shell.link === "broken") {
+  const link = linkOf(node.shell, peerId);
+  if (link === "broken") {
     offer(`${id} learns that the stream is broken`, null, (from) => told(c, from, id, "linkTold"));
   }
   const peer = w[peerId];
-  const isJoined = peer.kind === "live" && carries(node.shell.link) && carries(peer.shell.link);
+  const isJoined = peer.kind === "live" && carries(link) && carries(linkOf(peer.shell, id));
   if (id === "a" && isJoined) {
     offer(`${again}the stream breaks`, "strays", (from) =>
       told(c, told(c, withPair(from), "a", "linkBroken"), "b", "linkBroken"),
@@ -50,8 +57,9 @@ function flush(c: Carrier, w: World, id: Id, isJoined: boolean, offer: Offer): v
 function isToBeResynced(w: World, id: Id, node: LiveNode): boolean {
   const peerId = otherOf(id);
   const peer = w[peerId];
-  const { data, link } = node.shell;
-  if (data.kind !== "serve" || link !== "none" || peer.kind === "dead") return false;
+  const { data } = node.shell;
+  if (data.kind !== "serve" || linkOf(node.shell, peerId) !== "none" || peer.kind === "dead")
+    return false;
   const theirs = peer.shell.data;
   if (theirs.kind !== "follow" || theirs.epoch !== data.epoch) return false;
   const { disk } = node.state;
@@ -72,10 +80,8 @@ function resync(c: Carrier, w: World, id: Id): World {
   return next;
 }
 
-const carries = (link: LiveNode["shell"]["link"]): boolean => link === "untold" || link === "live";
-
-type LinkHappening = "attached" | "linkBroken" | "linkTold" | "flushed" | "flushFailed";
+const carries = (link: Link): boolean => link === "untold" || link === "live";
 
 function told(c: Carrier, w: World, id: Id, kind: LinkHappening): World {
-  return c.carry(w, id, kind, () => ({ kind }));
+  return c.carry(w, id, kind, () => ({ kind, peer: otherOf(id) }));
 }

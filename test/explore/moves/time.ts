@@ -67,16 +67,16 @@ function ages(c: Carrier, w: World, id: Id): World {
 function tickOf(w: World, id: Id): [key: unknown, make: () => Happening] {
   const peerId = otherOf(id);
   const [node, peer] = [w[id], w[peerId]];
-  const state = peer.kind === "live" ? peer.state.shown?.peerState : undefined;
+  const state = peer.kind === "live" ? peer.state.shown?.peerStates[id] : undefined;
   const isHeard = state !== undefined && !isCut(w, `${peerId}>${id}`);
   const seeks = peer.kind === "live" ? peer.shell.seek : null;
   const own = node.kind === "live" ? node.shell.seek : null;
   const isHelped = peer.kind === "live" && own !== null && peer.shell.promise === own;
   const isAnswered = isHelped && isHeard && !isCut(w, `${id}>${peerId}`);
-  const answered = isAnswered ? own : null;
-  if (!isHeard) return ["tick", () => ({ kind: "timePasses", beat: null, answered })];
-  const key = beatKey(state, `tick ${seeks} ${answered}`);
-  return [key, () => ({ kind: "timePasses", beat: { state, seeks }, answered })];
+  const answered: Record<string, number> = isAnswered && own !== null ? { [peerId]: own } : {};
+  if (!isHeard) return ["tick", () => ({ kind: "timePasses", beats: [], answered })];
+  const key = beatKey(state, `tick ${seeks} ${answered[peerId]}`);
+  return [key, () => ({ kind: "timePasses", beats: [{ state, seeks }], answered })];
 }
 
 /** Both clocks move at once: each hears what the other said before. */
@@ -100,7 +100,7 @@ function hear(c: Carrier, w: World, id: Id, isAnswerHeard: boolean): World {
   const peerId = otherOf(id);
   const peer = w[peerId];
   const node = w[id];
-  const state = peer.kind === "live" ? peer.state.shown?.peerState : undefined;
+  const state = peer.kind === "live" ? peer.state.shown?.peerStates[id] : undefined;
   if (peer.kind === "dead" || node.kind === "dead" || state === undefined) return w;
   if (isCut(w, `${peerId}>${id}`)) return w;
   const { seek } = peer.shell;
@@ -110,7 +110,7 @@ function hear(c: Carrier, w: World, id: Id, isAnswerHeard: boolean): World {
   const heard = c.carry(now, id, key, () => ({ kind: "peerHeard", state, seeks: seek }));
   const isHelped = seek !== null && node.shell.promise === seek;
   if (!isHelped || !isAnswerHeard || isCut(w, `${id}>${peerId}`)) return heard;
-  const answered = { kind: "heartbeatAnswered", epoch: seek } as const;
+  const answered = { kind: "heartbeatAnswered", peer: id, epoch: seek } as const;
   return c.carry(heard, peerId, `answered ${seek}`, () => answered);
 }
 
