@@ -185,7 +185,7 @@ const PROTOCOL: readonly Mutant[] = [
     file: `${NODE}/witness.ts`,
     find: "  const again = { ...pending, lastSentMs: nowMs, isInFlight: true, attempts: pending.attempts + 1 };",
     replace:
-      "  const request = { ...pending.request, id: `${pending.request.id}+` };\n  const again = { ...pending, request, lastSentMs: nowMs, isInFlight: true, attempts: pending.attempts + 1 };",
+      "  const request = { ...pending.request, id: pending.request.id + '+' };\n  const again = { ...pending, request, lastSentMs: nowMs, isInFlight: true, attempts: pending.attempts + 1 };",
     caughtBy: { explore: "--clocks free" },
   },
   {
