@@ -243,7 +243,7 @@ const PROTOCOL: readonly Mutant[] = [
     file: "model/quorum/kept.ts",
     find: "disk.primary !== self && !disk.outdated && plane.isAttached",
     replace: "disk.primary !== self && plane.isAttached",
-    caughtBy: "explore",
+    caughtBy: { explore: "--faults 2" },
   },
   {
     id: "M71",
@@ -251,7 +251,7 @@ const PROTOCOL: readonly Mutant[] = [
     file: "model/quorum/kept.ts",
     find: "disk.epoch !== plane.epoch || disk.released !== null",
     replace: "disk.epoch !== plane.epoch",
-    caughtBy: "explore",
+    caughtBy: { explore: "--faults 2" },
   },
   {
     id: "M72",
@@ -259,7 +259,7 @@ const PROTOCOL: readonly Mutant[] = [
     file: "model/quorum/kept.ts",
     find: "plane.attached.filter((id) => isInSet(disk, id))",
     replace: "plane.attached",
-    caughtBy: "explore",
+    caughtBy: { explore: "--faults 2" },
   },
 ];
 
