@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { freshDisk, type NodeDisk } from "#model/quorum/disk.ts";
 import { freshRecord } from "#model/quorum/recover-record.ts";
 import { Oracle } from "../oracle.ts";
-import { SimTree } from "../sim-disk.ts";
+import { SimTree } from "../sim-tree.ts";
 import type { Checker, CloudAddress, NodeView, Scene } from "./checker.ts";
 import { ServiceReturns } from "./l1-service.ts";
 import { PairReturns } from "./l2-in-sync.ts";
