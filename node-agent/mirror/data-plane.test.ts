@@ -19,6 +19,7 @@ beforeEach(() => {
 function newPlane(prepare: (engine: FakeEngine, number: number) => void): DataPlane {
   return new DataPlane({
     cell,
+    takeOver: async () => null,
     sync: async () => {
       calls.push("sync");
       return isSynced;

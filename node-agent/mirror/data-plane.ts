@@ -1,5 +1,6 @@
+import type { KeptPlane } from "#model/quorum/kept.ts";
 import { assertNever } from "#model/shared/assert.ts";
-import type { Epoch } from "#model/shared/ids.ts";
+import type { Epoch, NodeId } from "#model/shared/ids.ts";
 import type { LeaseCell } from "../peer/lease-cell.ts";
 import type {
   EngineEvent,
@@ -7,6 +8,7 @@ import type {
   PeerAddress,
   ReplicationEngine,
   SessionKey,
+  Standing,
 } from "../replication/engine.ts";
 
 /** What happened in the data plane, in the words of the quorum protocol's events. */
@@ -26,8 +28,18 @@ export type DataPlaneEvent =
   | { readonly kind: "closed"; readonly isSynced: boolean }
   | { readonly kind: "faulted"; readonly cause: string };
 
+/** An engine that an earlier agent opened, and where it stands. */
+export type TakenOverEngine = {
+  readonly engine: ReplicationEngine;
+  readonly standing: Standing;
+  readonly port: number;
+  readonly dataIsComplete: boolean;
+};
+
 export type DataPlaneOptions = {
   newEngine(): ReplicationEngine;
+  /** What outlived an earlier agent; null: nothing did. Asked once, before all else. */
+  takeOver(open: OpenOptions): Promise<TakenOverEngine | null>;
   /** Brings this node's copy to its disk; false when that failed, or nobody can tell. */
   sync(): Promise<boolean>;
   readonly open: OpenOptions;
@@ -82,6 +94,33 @@ export class DataPlane {
 
   get engine(): ReplicationEngine | null {
     return this.#engine;
+  }
+
+  /**
+   * Goes on with what outlived an earlier agent, if `mayKeep` agrees; otherwise that is closed.
+   * Before anything else is asked of this data plane.
+   */
+  async keep(peer: NodeId, mayKeep: (plane: KeptPlane) => boolean): Promise<KeptPlane | null> {
+    const taken = await this.#options.takeOver(this.#options.open);
+    if (taken === null) return null;
+    const { engine, standing, port, dataIsComplete } = taken;
+    const { role, epoch, isAttached, isPeerRequired } = standing;
+    const isComplete = isAttached && (isPeerRequired || role === "secondary");
+    const plane: KeptPlane =
+      role === "primary"
+        ? { role, epoch, attached: isComplete ? [peer] : [] }
+        : { role, epoch, isAttached };
+    if (!mayKeep(plane)) {
+      await engine.close({ lazy: true });
+      return null;
+    }
+    engine.onEvent((event) => this.#onEngineEvent(engine, event));
+    this.#engine = engine;
+    this.#mode = { epoch, role };
+    this.#options.onEvent({ kind: "opened", port, dataIsComplete });
+    // That the peer must acknowledge was not said any more: as if it were attached now.
+    if (isAttached && !isComplete) this.#onAttached(engine, epoch);
+    return plane;
   }
 
   addSession(session: SessionKey): void {

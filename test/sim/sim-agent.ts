@@ -11,7 +11,7 @@ export const CLUSTER = "cluster1";
 const FETCH_MS = 1_000;
 
 /**
- * One life of the agent on a simulated node: the production parts, put together as main.ts and
+ * One life of the agent on a simulated node: the production parts, put together as agent-main.ts and
  * agent.ts do. When its life has ended, whatever it still waits for never comes.
  */
 export class SimAgent {
