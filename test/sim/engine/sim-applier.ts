@@ -2,7 +2,8 @@ import { Buffer } from "node:buffer";
 import { ERRNO } from "../../../node-agent/adapters/linux/errno.ts";
 import type { Operation } from "../../../node-agent/replication/operation.ts";
 import type { OperationApplier } from "../../../node-agent/replication/receiver.ts";
-import type { Inode, SimDisk } from "../sim-disk.ts";
+import type { SimDisk } from "../sim-disk.ts";
+import type { Inode } from "../sim-tree.ts";
 import { ROOT_FD } from "./sim-blocking.ts";
 import { CELL_BYTES, CELLS, SIZE_UNIT } from "./sim-server.ts";
 

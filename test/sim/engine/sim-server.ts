@@ -4,7 +4,8 @@ import { ERRNO } from "../../../node-agent/adapters/linux/errno.ts";
 import type { FuseService, ReplyGate, Role } from "../../../node-agent/fuse/ports.ts";
 import type { Operation, OperationSink } from "../../../node-agent/replication/operation.ts";
 import type { Op, Oracle } from "../oracle.ts";
-import type { Inode, SimDisk } from "../sim-disk.ts";
+import type { SimDisk } from "../sim-disk.ts";
+import type { Inode } from "../sim-tree.ts";
 import type { SimBlocking } from "./sim-blocking.ts";
 
 /**

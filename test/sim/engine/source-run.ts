@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import type { DirtySnapshot } from "#model/replication/dirty-set.ts";
 import { ERRNO } from "../../../node-agent/adapters/linux/errno.ts";
 import { Connector } from "../../../node-agent/replication/connector.ts";
-import type { Inode } from "../sim-disk.ts";
+import type { Inode } from "../sim-tree.ts";
 import { type Job, LOOK_MS, type ResyncHost, type ResyncRecord, ResyncRun } from "./resync-run.ts";
 
 const CONNECT_MS_MAX = 10_000;
