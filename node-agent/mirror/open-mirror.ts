@@ -197,7 +197,8 @@ function quorumConfig(
 }
 
 const treesOf = (config: MirrorConfig) =>
-  (config.rfs?.replicated ?? []).map(({ dir, notReplicated }) => ({
+  (config.rfs?.replicated ?? []).map(({ dir, toCheck, notReplicated }) => ({
     path: dir,
+    toCheck,
     notReplicated: notReplicated.flatMap((one) => (one.kind === "path" ? [one.path] : [])),
   }));

@@ -30,6 +30,8 @@ export type ReplicatedTree = {
   readonly path: string;
   /** Paths relative to `path` that stay local to this node (`<notreplicated>`). */
   readonly notReplicated: readonly string[];
+  /** Relative paths that must exist, or nothing is opened: a disk may not be mounted (`<tocheck>`). */
+  readonly toCheck?: readonly string[];
 };
 
 export type OpenOptions = {

@@ -356,7 +356,7 @@ class NodeStep {
       this.#patch({ isFenced: decision.state.shown?.isFenced === true });
     const broken = brokenOrder(self, decision.state, decision.effects);
     if (broken !== null) throw new BrokenPromise(broken);
-    if (this.#disk !== null) checkDisk(self, this.#disk, decision.state.disk);
+    if (this.#disk !== null) checkDisk(self, this.#disk, decision.state.disk, event);
     for (const effect of decision.effects) {
       this.#apply(effect);
       if (effect.kind === "persist") this.#crashHere(effect.disk);
@@ -472,11 +472,16 @@ export class BrokenPromise extends Error {
 }
 
 /** S2 and S10: no disk goes back to an earlier epoch, or forgets what it voted for. */
-function checkDisk(id: NodeId, was: NodeDisk, now: NodeDisk): void {
+function checkDisk(id: NodeId, was: NodeDisk, now: NodeDisk, event: NodeEvent): void {
   if (now.epoch < was.epoch) {
     throw new BrokenPromise(`S2: ${id} went back from epoch ${was.epoch} to ${now.epoch}`);
   }
   const voted = was.pairVote?.terms.epoch ?? 0;
   const bound = Math.max(now.epoch, now.pairVote?.terms.epoch ?? 0);
   if (bound < voted) throw new BrokenPromise(`S10: ${id} forgot its vote for epoch ${voted}`);
+  const isForgotten = Math.max(now.epoch, now.asked) < was.asked;
+  // No answer is not a no: only the witness's word ends a question that no epoch has overtaken.
+  if (isForgotten && event.kind !== "voteAnswered") {
+    throw new BrokenPromise(`S10: ${id} forgot that it asked for epoch ${was.asked}`);
+  }
 }

@@ -32,14 +32,6 @@ export const THREE_NODES: readonly Mutant[] = [
   },
   {
     id: "T04",
-    wrong: "one peer's standing vote takes the others out of the set, too",
-    file: `${NODE}/lead.ts`,
-    find: "    inSync: s.disk.inSync.filter((n) => n !== id),",
-    replace: "    inSync: [s.config.self],",
-    caughtBy: "exploreThree",
-  },
-  {
-    id: "T05",
     wrong: "a node that voted goes on promising to the old primary",
     file: "model/quorum/disk.ts",
     find: "  Math.max(disk.epoch, disk.asked, disk.pairVote?.terms.epoch ?? 0);",
@@ -47,15 +39,7 @@ export const THREE_NODES: readonly Mutant[] = [
     caughtBy: "exploreThree",
   },
   {
-    id: "T06",
-    wrong: "one peer's standing vote counts as if nobody else could be promoted",
-    file: `${NODE}/facts.ts`,
-    find: "  s.config.peers.every((id) => hasStandingVote(s, id, epoch));",
-    replace: "  s.config.peers.some((id) => hasStandingVote(s, id, epoch));",
-    caughtBy: "exploreThree",
-  },
-  {
-    id: "T07",
+    id: "T05",
     wrong: "a write is acknowledged when one of two secondaries has it",
     file: `${NODE}/facts.ts`,
     find: "  s.config.peers.filter((id) => secondaryOf(role, id).isAttached || isRequired(s, id));",

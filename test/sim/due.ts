@@ -89,6 +89,7 @@ export class Due {
     const isBooting = able.every((part) => part.takesPartMs < timers.bootWaitMs);
     if (isBooting) return "a node that has just begun waits for a better one";
     if (this.#module.both().some((part) => part.isStopping)) return "the application stops";
+    if (able.some((part) => part.quorum?.maintenance?.isOver === false)) return "maintenance";
     return null;
   }
 }

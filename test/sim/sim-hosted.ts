@@ -160,7 +160,7 @@ export class SimHosted {
       ...{ oracle: module.oracle, prng: this.#chance("engine") },
       resyncFileMs: module.resyncFileMs,
       onIssued: (op) => module.onIssued(part, op),
-      onReply: (call, answer) => module.onReply(part, call, answer),
+      onReply: (call, answer, isDone) => module.onReply(part, call, answer, isDone),
       onApplied: (applied) => module.onApplied(part, applied),
       onDurable: () => undefined,
       onPhase: (phase) => {
