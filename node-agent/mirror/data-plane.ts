@@ -61,6 +61,8 @@ export class DataPlane {
   #addresses: readonly PeerAddress[] = [];
   #engine: ReplicationEngine | null = null;
   #mode: { readonly epoch: Epoch; readonly role: "primary" | "secondary" } | null = null;
+  /** What the protocol ordered last. */
+  #acknowledgedBy: "peer" | "none" = "peer";
   #queue: Promise<void> = Promise.resolve();
   #askedAttachment: string | null = null;
   #closing = 0;
@@ -140,6 +142,7 @@ export class DataPlane {
       if (engine === null) return;
       const isServing = this.#mode?.role === "primary" && this.#mode.epoch === epoch;
       this.#options.cell.serve(epoch);
+      this.#acknowledgedBy = ackBy;
       const done = isServing
         ? await (ackBy === "none" ? engine.acknowledgeAlone(epoch) : engine.requirePeer(epoch))
         : await engine.serve({ epoch, ackBy });
@@ -356,8 +359,14 @@ export class DataPlane {
     this.#then(async () => {
       const done = await engine.requirePeer(epoch);
       if (engine !== this.#engine) return;
-      if (done.ok) this.#options.onEvent({ kind: "attachedAsPrimary", epoch });
-      else this.#options.onEvent({ kind: "detached", cause: describe(done.error) });
+      if (done.ok) {
+        this.#options.onEvent({ kind: "attachedAsPrimary", epoch });
+        return;
+      }
+      // The protocol hears of no attachment, so it gives no new order: its last one holds. Without
+      // this every write would wait for good for a node that nobody counts on.
+      if (this.#acknowledgedBy === "none") await engine.acknowledgeAlone(epoch);
+      this.#options.onEvent({ kind: "detached", cause: describe(done.error) });
     });
   }
 }
