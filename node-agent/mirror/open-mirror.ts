@@ -119,6 +119,7 @@ export function openMirror(
     newDataPlane: (onEvent) =>
       new DataPlane({
         newEngine: ports.newEngine,
+        sync: () => machine.syncData(trees),
         cell,
         onEngineEvent: ports.onEngineEvent,
         onEvent: (event) => {

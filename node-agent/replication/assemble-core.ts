@@ -4,7 +4,7 @@
  */
 
 import type { BootMs, ModuleId, NodeId } from "#model/shared/ids.ts";
-import { ERRNO } from "../adapters/linux/errno.ts";
+import { ERRNO, errnoName } from "../adapters/linux/errno.ts";
 import type { FuseService, ReplyGate } from "../fuse/ports.ts";
 import type { LeaseCell } from "../peer/lease-cell.ts";
 import { Acceptor } from "./acceptor.ts";
@@ -26,7 +26,10 @@ import { Sessions } from "./sessions.ts";
 export type ServerParts = {
   readonly sink: OperationSink;
   readonly gate: ReplyGate;
+  /** Something was done here in part: the copies may differ now. */
   readonly onFault: (detail: string) => void;
+  /** The disk failed; what it holds of what was answered is not less than before. */
+  readonly onDiskError: (errno: number, operation: string) => void;
 };
 
 export type CorePorts = {
@@ -67,7 +70,10 @@ export function assembleCore(ports: CorePorts): Core {
     // It may have happened here in part: from now on the copies are not in step.
     primary.diverged(detail);
   };
-  const servers = ports.newServers({ sink: sender, gate, onFault });
+  const onDiskError = (errno: number, operation: string): void => {
+    emit({ kind: "localFault", errno, detail: `${operation}: ${errnoName(errno)}` });
+  };
+  const servers = ports.newServers({ sink: sender, gate, onFault, onDiskError });
   let addresses: readonly PeerAddress[] = [];
   const sessions = new Sessions();
   const context: CoreContext = { ...ports, sessions, addresses: () => addresses };

@@ -101,6 +101,7 @@ function serve(start: CoreStart, parts: ServerParts, blocking: BlockingPool): Fu
         sink: parts.sink,
         gate: parts.gate,
         blocking,
+        onDiskError: parts.onDiskError,
         onFault: ({ operation, detail }) => parts.onFault(`${operation}: ${detail}`),
       }),
   );

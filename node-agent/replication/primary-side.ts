@@ -15,13 +15,14 @@
 
 import { DirtySet, type DirtySnapshot } from "#model/replication/dirty-set.ts";
 import type { BootMs, Epoch } from "#model/shared/ids.ts";
+import { isDiskError } from "../adapters/linux/errno.ts";
 import { Connector } from "./connector.ts";
 import type { CoreContext, ServedTrees } from "./core-context.ts";
 import type { PeerAddress } from "./engine.ts";
 import { ATTACHMENT_ID_BYTES, type DecodedFrame, encodeFrame, type Frame } from "./frame.ts";
 import { LiveConnection } from "./live-connection.ts";
 import type { Established, Pollable } from "./pollable.ts";
-import type { ResyncLink, ResyncMessage } from "./resync-link.ts";
+import type { ResyncFailure, ResyncLink, ResyncMessage } from "./resync-link.ts";
 import type { Sender } from "./sender.ts";
 import { WireWriter } from "./wire.ts";
 
@@ -319,13 +320,17 @@ export class PrimarySide {
   }
 
   /** The resync thread has ended: well (null), or why not. */
-  onCopied(failure: string | null): void {
+  onCopied(failure: ResyncFailure | null): void {
     const attachment = this.#attachment;
     if (attachment === null) return;
     attachment.worker?.close();
     attachment.worker = null;
     if (failure !== null || attachment.stage !== "syncing") {
-      this.#fail(failure ?? "the resync ended without an attachment");
+      const errno = failure?.errno ?? 0;
+      if (isDiskError(errno)) {
+        this.#context.emit({ kind: "localFault", errno, detail: failure?.reason ?? "" });
+      }
+      this.#fail(failure?.reason ?? "the resync ended without an attachment");
       return;
     }
     attachment.stage = "attached";

@@ -247,6 +247,7 @@ function mountAll(paths: readonly string[]): Result<readonly MountedTree[], Engi
 }
 
 function describe(error: MountError): string {
+  if (error.kind === "insideAnother") return `it lies inside ${error.outer}, which is replicated`;
   if (error.kind === "nestedMount") return `${error.nested} is mounted below it`;
   return "detail" in error ? `${error.kind}: ${error.detail}` : error.kind;
 }

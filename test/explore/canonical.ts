@@ -219,11 +219,11 @@ function canonicalSecondary(one: Secondary, shift: Shift): Secondary {
   const { replTimeoutMs, voteRetryMs } = shift.timers;
   return {
     ...one,
-    // Only `defaultprim` asks for it, which is not what is explored.
-    hasTriedReturn: false,
     deniedSinceMs: shift.pastOrNull(one.deniedSinceMs, replTimeoutMs),
     ask: ask === null ? null : { ...ask, sinceMs: shift.past(ask.sinceMs, 2 * voteRetryMs) },
     resync: resync === null ? null : NO_RESYNC,
+    // Only `defaultprim` asks for it, which is not what is explored.
+    hasTriedReturn: false,
     resyncNotBeforeMs: shift.due(one.resyncNotBeforeMs),
   };
 }

@@ -13,6 +13,7 @@ import {
   configOf,
   diskOf,
   type Id,
+  type Ids,
   type KnownStep,
   knownStep,
   retire,
@@ -35,6 +36,7 @@ export type Made = {
 
 export class Carrier {
   readonly timers: QuorumTimers;
+  readonly ids: Ids;
   readonly #configs: Readonly<Record<Id, NodeConfig>>;
   /** The steps that were worked out, by node and by what happens to it. */
   readonly #known = new WeakMap<ExploredNode, Map<unknown, KnownStep>>();
@@ -48,10 +50,12 @@ export class Carrier {
 
   readonly areClocksTogether: boolean;
 
-  constructor(areClocksTogether: boolean) {
+  constructor(areClocksTogether: boolean, ids: Ids) {
     this.areClocksTogether = areClocksTogether;
+    this.ids = ids;
     this.timers = exploredTimers(areClocksTogether);
-    this.#configs = { a: configOf("a", this.timers), b: configOf("b", this.timers) };
+    const config = (id: Id) => configOf(ids, id, this.timers);
+    this.#configs = { a: config("a"), b: config("b"), c: config("c") };
   }
 
   /** Makes a move, whole or up to a crash between two durable writes of one step. */
@@ -68,8 +72,8 @@ export class Carrier {
 
   /** `key` stands for the happening: equal keys, equal happenings. */
   carry(w: World, id: Id, key: unknown, make: () => Happening): World {
-    if (w[id].kind === "dead" && key !== "boot" && key !== "bootEmpty") return w;
-    const done = this.#step(w[id], id, key, make);
+    if (w.nodes[id].kind === "dead" && key !== "boot" && key !== "bootEmpty") return w;
+    const done = this.#step(w.nodes[id], id, key, make);
     const before = this.#writes;
     this.#writes += Math.max(0, done.crashes.length - 1);
     const isHere = this.#dieAfter !== null && this.#dieAfter > before;
@@ -77,7 +81,7 @@ export class Carrier {
       const dead = done.crashes[this.#dieAfter - before - 1];
       if (dead !== undefined) return this.died(w, id, dead);
     }
-    const was = w[id];
+    const was = w.nodes[id];
     let next = withNode(w, id, done.node);
     if (done.isSynced) next = { ...next, ledger: synced(next.ledger, id) };
     if (done.pendingIs !== done.pendingWas) next = withAnswer(this.#retire(next, id), id, null);
@@ -117,15 +121,15 @@ export class Carrier {
       request.kind === "force" || (request.kind === "promote" && request.isLastResort);
     const hasBegun = record !== null && record.epoch > (w.record?.epoch ?? 0);
     if (!hasBegun || !isLossAccepted) return { world: next, answer };
-    const by: Id = request.nodeId === "a" ? "a" : "b";
-    return { world: { ...next, ledger: forgiven(next.ledger, by, record.epoch) }, answer };
+    const ledger = forgiven(next.ledger, request.nodeId, record.epoch);
+    return { world: { ...next, ledger }, answer };
   }
 }
 
 /** The pair chose a node that lost its page cache: the loss was accepted, as both have died. */
 function forgive(w: World, id: Id, was: ExploredNode): World {
   const before = diskOf(was);
-  const disk = diskOf(w[id]);
+  const disk = diskOf(w.nodes[id]);
   if (disk === null || disk.primary !== id || before?.isUnclean !== true) return w;
   const isByPair = !disk.isUnclean && disk.pairDecision !== null;
   return isByPair ? { ...w, ledger: forgiven(w.ledger, id, disk.epoch) } : w;

@@ -7,7 +7,8 @@ import { type Budget, Budgets } from "./budgets.ts";
 import { Carrier } from "./carrier.ts";
 import { ALL_EVENTS, ALL_PARTS, coverageOf, EXPLORED_CELLS, type Part } from "./cells.ts";
 import { NOW_MS } from "./explored-timers.ts";
-import { configOf, IDS, Parts, type World } from "./explored-world.ts";
+import { configOf, type Id, idsOf, Parts, type World } from "./explored-world.ts";
+import { saidBy } from "./moves/move.ts";
 import { eachMove } from "./moves.ts";
 import { WIDTH } from "./row-table.ts";
 import { inSyncWorld } from "./start.ts";
@@ -28,19 +29,20 @@ const budget: Budget = {
 
 /** Nodes that really come about, a few for each part that a node can play. */
 function samples(): ReadonlyMap<Part, readonly Sample[]> {
-  const carrier = new Carrier(true);
+  const ids = idsOf(2);
+  const carrier = new Carrier(true, ids);
   const budgets = new Budgets(budget);
   const found = new Map<Part, Sample[]>();
-  const parts = new Parts();
+  const parts = new Parts(ids);
   const row = new Int32Array(WIDTH);
   const seen = new Set<string>();
-  const queue = [{ w: inSyncWorld("a"), left: 0 }];
+  const queue = [{ w: inSyncWorld(ids, "a"), left: 0 }];
   for (let at = queue.shift(); at !== undefined; at = queue.shift()) {
     const { w, left } = at;
-    for (const id of IDS) {
-      const node = w[id];
+    for (const id of ids) {
+      const node = w.nodes[id];
       if (node.kind === "dead") continue;
-      const state = { ...node.state, config: configOf(id, carrier.timers) };
+      const state = { ...node.state, config: configOf(ids, id, carrier.timers) };
       const some = found.get(state.role.kind) ?? [];
       if (some.length < SAMPLES_PER_PART) found.set(state.role.kind, [...some, { state, w }]);
     }
@@ -60,7 +62,7 @@ function samples(): ReadonlyMap<Part, readonly Sample[]> {
   for (const { state, w } of found.get("leading")?.slice(0, 1) ?? []) {
     const kept = state.disk;
     const failed = decideNode(state, { kind: "persistFailed", cause: "EIO", kept }, NOW_MS);
-    const nodeId = peerOf(state);
+    const [nodeId] = state.config.peers;
     const newer = { ...state.shown?.peerStates[nodeId], nodeId, primary: nodeId, epoch: 2 };
     const news = { kind: "peerStateReceived", state: newer as PeerState } as const;
     const deposed = decideNode({ ...state, isServiceUp: true }, news, NOW_MS);
@@ -70,25 +72,19 @@ function samples(): ReadonlyMap<Part, readonly Sample[]> {
   return found;
 }
 
-const peerOf = (state: NodeState): string => state.config.peers[0] ?? "";
-
 function eventOf(kind: (typeof ALL_EVENTS)[number], { state, w }: Sample): NodeEvent {
   const { self } = state.config;
-  const peer = peerOf(state);
+  const [peer] = state.config.peers;
   const epoch = state.disk.epoch;
   switch (kind) {
     case "heartbeatViewChanged":
       return {
-        kind,
-        peer,
-        lastHeardMs: NOW_MS,
-        peerGrantUntilMs: NOW_MS + 1,
-        peerGrantEpoch: epoch,
+        ...{ kind, peer, lastHeardMs: NOW_MS },
+        ...{ peerGrantUntilMs: NOW_MS + 1, peerGrantEpoch: epoch },
       };
     case "peerStateReceived": {
-      const other = w[self === "a" ? "b" : "a"];
-      const told = other.kind === "live" ? other.state.shown?.peerStates[self] : undefined;
-      return told === undefined ? { kind: "ticked" } : { kind, state: told };
+      const said = saidBy(w, peer as Id, self as Id);
+      return said === null ? { kind: "ticked" } : { kind, state: said.state };
     }
     case "promisesClosed":
       return { kind, lastPromiseEndsMs: NOW_MS };
@@ -110,10 +106,10 @@ function eventOf(kind: (typeof ALL_EVENTS)[number], { state, w }: Sample): NodeE
     case "resyncFailed":
     case "flushFailed":
       return { kind, peer, cause: "EIO" };
-    case "peerFlushed":
-      return { kind, peer };
     case "dataFaulted":
       return { kind, cause: "EIO" };
+    case "peerFlushed":
+      return { kind, peer };
     case "replicationStalled":
       return { kind, peer, sinceMs: NOW_MS };
     case "dataClosed":

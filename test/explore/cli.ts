@@ -11,8 +11,10 @@ import { type Coverage, coverageOf, LEFT_OUT } from "./cells.ts";
 import { explore } from "./explore.ts";
 import type { Searched } from "./search.ts";
 import { storyOf } from "./story.ts";
+import { THREE_BOUNDS } from "./three-bounds.ts";
 
 const USAGE = `usage: npm run explore -- [options]
+  --nodes 2|3              data nodes (default: 2)
   --clocks together|free   one clock for all (leases hold), or each its own (default: together)
   --epochs N --crashes N --strays N --lost-replies N --forces N --orders N
                            how often each may happen (a stray: a message lost, late or doubled)
@@ -29,7 +31,9 @@ if (values.help) {
   process.exit(0);
 }
 const areClocksTogether = values.clocks !== "free";
-const bounds = DEFAULT_BOUNDS[areClocksTogether ? "together" : "free"];
+const nodeCount = values.nodes === "3" ? 3 : 2;
+const bounds =
+  nodeCount === 3 ? THREE_BOUNDS : DEFAULT_BOUNDS[areClocksTogether ? "together" : "free"];
 const kinds = {
   crashes: kind("crashes", bounds.budget.crashes),
   strays: kind("strays", bounds.budget.strays),
@@ -45,6 +49,7 @@ const budget: Budget = {
 const startedMs = performance.now();
 const seconds = (): number => Math.round((performance.now() - startedMs) / 100) / 10;
 const done = await explore({
+  nodeCount,
   areClocksTogether,
   budget,
   epochsMax: number("epochs", bounds.epochsMax),
@@ -62,14 +67,19 @@ function report(result: Searched): void {
   const clocks = areClocksTogether ? "together" : "free";
   const cells = coverageOf(result.cells);
   if (values.json) {
-    const story = result.broken === null ? null : storyOf(result.broken, areClocksTogether, budget);
+    const story =
+      result.broken === null
+        ? null
+        : storyOf(result.broken, { areClocksTogether, budget, nodeCount });
     const statesPerSecond = Math.round(result.states / Math.max(0.1, seconds()));
     const times = { seconds: seconds(), statesPerSecond };
-    console.log(JSON.stringify({ clocks, budget, ...result, cells, ...times, story }));
+    console.log(
+      JSON.stringify({ nodes: nodeCount, clocks, budget, ...result, cells, ...times, story }),
+    );
     return;
   }
   const end = result.isComplete ? "nothing is left to look at" : "stopped before the end";
-  console.log(`clocks ${clocks}, ${JSON.stringify(budget)}`);
+  console.log(`${nodeCount} nodes, clocks ${clocks}, ${JSON.stringify(budget)}`);
   console.log(
     `${result.states} states, ${result.moves} moves, at most ${result.depth} in a row, ` +
       `${seconds()} s: ${end}`,
@@ -82,7 +92,8 @@ function report(result: Searched): void {
     return;
   }
   console.log(`\nBROKEN  ${result.broken.promise}\n`);
-  for (const line of storyOf(result.broken, areClocksTogether, budget)) console.log(line);
+  for (const line of storyOf(result.broken, { areClocksTogether, budget, nodeCount }))
+    console.log(line);
 }
 
 function reportCells({ unseen }: Coverage): void {
@@ -114,6 +125,7 @@ function readArguments() {
   try {
     const read = parseArgs({
       options: {
+        nodes: text,
         clocks: text,
         epochs: text,
         crashes: text,
@@ -130,7 +142,10 @@ function readArguments() {
         help: { type: "boolean", default: false },
       },
     });
-    const { clocks } = read.values;
+    const { clocks, nodes } = read.values;
+    if (nodes !== undefined && nodes !== "2" && nodes !== "3") {
+      fail(`--nodes is 2 or 3, not ${nodes}`);
+    }
     if (clocks !== undefined && clocks !== "free" && clocks !== "together") {
       fail(`--clocks is together or free, not ${clocks}`);
     }

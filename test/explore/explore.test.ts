@@ -14,7 +14,7 @@ const searched = (clocks: "together" | "free", depthMax = Number.POSITIVE_INFINI
   const { budget, epochsMax } = DEFAULT_BOUNDS[clocks];
   const faults = budget.faults + (isLong ? 1 : 0);
   const bounds = { epochsMax, budget: { ...budget, faults }, statesMax: 60_000_000, depthMax };
-  return explore({ areClocksTogether: clocks === "together", ...bounds });
+  return explore({ nodeCount: 2, areClocksTogether: clocks === "together", ...bounds });
 };
 
 describe("everything that can happen to a pair and its witness", () => {
@@ -50,7 +50,10 @@ describe("everything that can happen to a pair and its witness", () => {
   test("a broken promise is told as a story that can be followed", () => {
     const { budget } = DEFAULT_BOUNDS.together;
     const moves = ["a loses its power", "time passes"];
-    const told = storyOf({ promise: "S0: an example", moves }, true, budget);
+    const told = storyOf(
+      { promise: "S0: an example", moves },
+      { areClocksTogether: true, budget, nodeCount: 2 },
+    );
     expect(told[0]).toBe("A pair in sync:");
     expect(told.filter((line) => /^\d/.test(line))).toEqual([
       "1. a loses its power",

@@ -19,6 +19,7 @@ import { assert } from "#model/shared/assert.ts";
 import type { BootMs, Epoch, NodeId } from "#model/shared/ids.ts";
 import { cellName } from "./cells.ts";
 import { NOW_MS, TICK_MS } from "./explored-timers.ts";
+import { inOrder } from "./in-order.ts";
 
 /**
  * This node's end of the replicated stream. "untold" is attached and "broken" is not, while the
@@ -47,6 +48,8 @@ export type Shell = {
 };
 
 type Grant = { readonly epoch: Epoch; readonly untilMs: BootMs };
+
+export const carries = (link: Link): boolean => link === "untold" || link === "live";
 
 export const linkOf = (shell: Shell, peer: NodeId): Link => shell.links[peer] ?? "none";
 
@@ -119,10 +122,6 @@ const FRESH_SHELL: Shell = {
   disk: null,
 };
 
-/** Equal contents read the same, in whichever order they came. */
-const inOrder = <V>(record: Readonly<Record<string, V>>): Readonly<Record<string, V>> =>
-  Object.fromEntries(Object.entries(record).sort(([x], [y]) => (x < y ? -1 : 1)));
-
 class NodeStep {
   readonly #config: NodeConfig;
   readonly #was: ExploredNode;
@@ -147,11 +146,7 @@ class NodeStep {
 
   run(happening: Happening): Step {
     this.#take(happening);
-    for (let count = 0; this.#events.length > 0; count += 1) {
-      assert(count < DECISIONS_MAX, "a node that answers itself for ever");
-      const event = this.#events.shift();
-      if (event !== undefined) this.#decide(event);
-    }
+    this.#decideAll();
     const state = this.#state;
     assert(state !== null, "a step ends with a node that lives");
     const { config: _, ...mind } = state;
@@ -167,17 +162,18 @@ class NodeStep {
     };
   }
 
+  #decideAll(): void {
+    for (let count = 0; this.#events.length > 0; count += 1) {
+      assert(count < DECISIONS_MAX, "a node that answers itself for ever");
+      const event = this.#events.shift();
+      if (event !== undefined) this.#decide(event);
+    }
+  }
+
   #take(h: Happening): void {
     switch (h.kind) {
       case "timePasses":
-        this.#nowMs += TICK_MS;
-        for (const [peer, epoch] of Object.entries(h.answered)) this.#win(peer, epoch);
-        for (const peer of this.#config.peers) {
-          const beat = h.beats.find((b) => b.state.nodeId === peer);
-          if (beat === undefined) this.#events.push(this.#view(peer));
-          else this.#hear(beat);
-        }
-        this.#events.push({ kind: "ticked" });
+        this.#passTime(h);
         return;
       case "peerHeard":
         this.#hear(h);
@@ -205,6 +201,24 @@ class NodeStep {
       default:
         this.#takeLink(h.kind, h.peer);
     }
+  }
+
+  #passTime({ beats, answered }: Extract<Happening, { kind: "timePasses" }>): void {
+    const { peers } = this.#config;
+    const endMs = this.#nowMs + TICK_MS;
+    // Heartbeats came all along: no peer that is heard is silent for a moment before its turn.
+    if (peers.length > 1) {
+      for (const { state } of beats) this.#events.push(this.#view(state.nodeId, endMs));
+      this.#decideAll();
+    }
+    this.#nowMs = endMs;
+    for (const [peer, epoch] of Object.entries(answered)) this.#win(peer, epoch);
+    for (const peer of peers) {
+      const beat = beats.find((b) => b.state.nodeId === peer);
+      if (beat === undefined) this.#events.push(this.#view(peer));
+      else this.#hear(beat);
+    }
+    this.#events.push({ kind: "ticked" });
   }
 
   #takeLink(kind: LinkHappening, peer: NodeId): void {

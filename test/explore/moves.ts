@@ -2,15 +2,18 @@
  * Everything that can happen next. What the network does to messages is counted as a fault: a cut
  * (all messages in one direction are lost until it heals), a question or an answer or a heartbeat
  * that is late, a copy that arrives later once more. How long anything takes, and in which order the
- * two nodes and the witness act, is free.
+ * nodes and the witness act, is free.
  */
+import type { PeerState } from "#model/quorum/peer-state.ts";
 import { type Budget, type FaultKind, spent } from "./budgets.ts";
 import type { Carrier } from "./carrier.ts";
-import { IDS, type Id, otherOf, type World } from "./explored-world.ts";
+import type { Beat } from "./explored-node.ts";
+import { type Id, peersOf, type World } from "./explored-world.ts";
+import { inOrder } from "./in-order.ts";
 import { Interner } from "./interner.ts";
 import { settle } from "./judgement.ts";
 import { boots, crashes } from "./moves/crashes.ts";
-import type { Offer } from "./moves/move.ts";
+import { type Offer, saidBy } from "./moves/move.ts";
 import { arrivals, cuts } from "./moves/network.ts";
 import { people } from "./moves/people.ts";
 import { stream } from "./moves/stream.ts";
@@ -33,8 +36,8 @@ export function eachMove(c: Carrier, w: World, budget: Budget, found: Found): vo
     const faults = fault === null ? [] : [fault];
     withStrays({ from: w, left, text, faults }, (start) => atEachWrite(c, start, make, found));
   };
-  for (const id of IDS) {
-    const node = w[id];
+  for (const id of w.ids) {
+    const node = w.nodes[id];
     if (node.kind === "dead") {
       boots(c, w, id, offer);
       continue;
@@ -118,14 +121,16 @@ function withStrays(first: Start, make: (start: Start) => Whole | null): void {
 
 function residuesOf(was: World, { after, retired }: Whole): readonly Residue[] {
   const residues: Residue[] = [];
-  for (const id of IDS) {
-    const beat = saidTo(was, id);
-    const isOld = beat !== null && !isSaid(after, id, beat);
-    if (isOld && was.strays.beats[id] === undefined) {
-      const text = `a heartbeat of ${otherOf(id)} from before is still under way`;
+  for (const id of was.ids) {
+    for (const from of peersOf(was.ids, id)) {
+      const beat = saidBy(was, from, id);
+      const wire = `${from}>${id}` as const;
+      const isOld = beat !== null && !isSaid(after, from, id, beat);
+      if (!isOld || was.strays.beats[wire] !== undefined) continue;
+      const text = `a heartbeat of ${from} to ${id} from before is still under way`;
       const add = (w: World): World => ({
         ...w,
-        strays: { ...w.strays, beats: { ...w.strays.beats, [id]: beat } },
+        strays: { ...w.strays, beats: inOrder({ ...w.strays.beats, [wire]: beat }) },
       });
       residues.push({ text, add });
     }
@@ -141,19 +146,10 @@ function residuesOf(was: World, { after, retired }: Whole): readonly Residue[] {
   return residues;
 }
 
-type Beat = NonNullable<World["strays"]["beats"]["a"]>;
+const published = new Interner<PeerState>();
 
-const published = new Interner<Beat["state"]>();
-
-function isSaid(w: World, id: Id, { state, seeks }: Beat): boolean {
-  const now = saidTo(w, id);
+function isSaid(w: World, from: Id, to: Id, { state, seeks }: Beat): boolean {
+  const now = saidBy(w, from, to);
   if (now === null || now.seeks !== seeks) return false;
   return now.state === state || published.idOf(now.state) === published.idOf(state);
-}
-
-function saidTo(w: World, id: Id): Beat | null {
-  const node = w[otherOf(id)];
-  const state = node.kind === "live" ? node.state.shown?.peerStates[id] : undefined;
-  if (node.kind === "dead" || state === undefined) return null;
-  return { state, seeks: node.shell.seek };
 }

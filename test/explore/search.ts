@@ -10,14 +10,23 @@ import { type Budget, Budgets } from "./budgets.ts";
 import { Carrier } from "./carrier.ts";
 import { ExitMap } from "./exit-map.ts";
 import { BrokenPromise } from "./explored-node.ts";
-import { diskOf, type Id, Parts, type World } from "./explored-world.ts";
+import {
+  diskOf,
+  type Id,
+  type Ids,
+  idsOf,
+  type NodeCount,
+  Parts,
+  type World,
+} from "./explored-world.ts";
 import { eachMove, type Move } from "./moves.ts";
 import { Queue } from "./queue.ts";
 import { RowTable, WIDTH } from "./row-table.ts";
 import { inSyncWorld, isServedInSync } from "./start.ts";
 
 export type SearchOptions = {
-  /** Who leads the pair from which the search begins. */
+  readonly nodeCount: NodeCount;
+  /** Who leads the nodes from which the search begins. */
   readonly primary: Id;
   /** Set by whichever search finds a broken promise first: the others need not go on. */
   readonly stop?: Int32Array;
@@ -51,7 +60,8 @@ export type Searched = {
 
 export class Search {
   readonly #options: SearchOptions;
-  readonly #parts = new Parts();
+  readonly #ids: Ids;
+  readonly #parts: Parts;
   readonly #table: RowTable;
   readonly #budgets: Budgets;
   readonly #queue: Queue;
@@ -65,7 +75,9 @@ export class Search {
 
   constructor(options: SearchOptions) {
     this.#options = options;
-    this.#carrier = new Carrier(options.areClocksTogether);
+    this.#ids = idsOf(options.nodeCount);
+    this.#parts = new Parts(this.#ids);
+    this.#carrier = new Carrier(options.areClocksTogether, this.#ids);
     this.#budgets = new Budgets(options.budget);
     this.#table = new RowTable(this.#budgets);
     this.#queue = new Queue(this.#budgets);
@@ -73,7 +85,7 @@ export class Search {
 
   run(): Searched {
     try {
-      this.#add(inSyncWorld(this.#options.primary), 0, -1);
+      this.#add(inSyncWorld(this.#ids, this.#options.primary), 0, -1);
     } catch (thrown) {
       this.#broken = { promise: `${promiseOf(thrown)} (at the first start)`, moves: [] };
     }
@@ -185,8 +197,8 @@ function promiseOf(thrown: unknown): string {
 
 function epochOf(w: World): number {
   const bound = (id: Id): number => {
-    const disk = diskOf(w[id]);
+    const disk = diskOf(w.nodes[id]);
     return disk === null ? 0 : Math.max(disk.epoch, disk.asked, disk.pairVote?.terms.epoch ?? 0);
   };
-  return Math.max(bound("a"), bound("b"), w.record?.epoch ?? 0);
+  return Math.max(...w.ids.map(bound), w.record?.epoch ?? 0);
 }

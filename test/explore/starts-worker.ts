@@ -1,4 +1,4 @@
-/** Searches from the pair that `b` leads, beside the main thread (explore.ts). */
+/** Searches from one of the starts, beside the main thread (explore.ts). */
 import { parentPort, workerData } from "node:worker_threads";
 import { Search } from "./search.ts";
 

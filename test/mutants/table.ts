@@ -1,4 +1,5 @@
 import type { Mutant } from "./mutant.ts";
+import { THREE_NODES } from "./three-nodes.ts";
 
 const NODE = "model/quorum/node";
 
@@ -43,7 +44,7 @@ const PROTOCOL: readonly Mutant[] = [
     file: "model/quorum/decide-vote.ts",
     find: "  if (request.version !== (record?.version ?? 0)) {",
     replace: "  if (request.version > 1_000_000) {",
-    caughtBy: { explore: "--faults 2" },
+    caughtBy: { explore: "--only --strays 2" },
   },
   {
     id: "M11",
@@ -180,15 +181,6 @@ const PROTOCOL: readonly Mutant[] = [
     caughtBy: { explore: "--faults 2" },
   },
   {
-    id: "M15",
-    wrong: "a question that is repeated gets a new name",
-    file: `${NODE}/witness.ts`,
-    find: "  const again = { ...pending, lastSentMs: nowMs, isInFlight: true, attempts: pending.attempts + 1 };",
-    replace:
-      "  const request = { ...pending.request, id: pending.request.id + '+' };\n  const again = { ...pending, request, lastSentMs: nowMs, isInFlight: true, attempts: pending.attempts + 1 };",
-    caughtBy: { explore: "--clocks free" },
-  },
-  {
     id: "M37",
     wrong: "an agent that restarts forgets the question that was open",
     file: `${NODE}/boot.ts`,
@@ -203,38 +195,6 @@ const PROTOCOL: readonly Mutant[] = [
     find: "  const joining = patchDisk(s, { joining: id, standingVotes });",
     replace: "  void standingVotes;\n  const joining = patchDisk(s, { joining: id });",
     caughtBy: { explore: "--faults 1" },
-  },
-  {
-    id: "M43",
-    wrong: "a primary that hears of a newer epoch goes on",
-    file: `${NODE}/learn.ts`,
-    find: "  if (!wasLeading) return toListening(told, nowMs);",
-    replace: "  if (wasLeading) return s;\n  if (!wasLeading) return toListening(told, nowMs);",
-    caughtBy: { explore: "--faults 2" },
-  },
-  {
-    id: "M44",
-    wrong: "a node asks for promotion while promises of its agent before the restart still bind",
-    file: `${NODE}/vote-facts.ts`,
-    find: "  return nowMs >= s.promotableAtMs;",
-    replace: "  return true;",
-    caughtBy: { explore: "--only --crashes 1 --strays 1" },
-  },
-  {
-    id: "M45",
-    wrong: "a primary resumes after a restart as if its peer had missed nothing",
-    file: `${NODE}/promote.ts`,
-    find: "    isAttached: false,\n    deniedSinceMs: null,\n    ask",
-    replace: "    isAttached: e.inSync.length > 1,\n    deniedSinceMs: null,\n    ask",
-    caughtBy: { explore: "--only --crashes 1 --strays 1" },
-  },
-  {
-    id: "M46",
-    wrong: "the receiver still takes operations after its node asked to be promoted",
-    file: `${NODE}/outputs.ts`,
-    find: '  if (s.role.kind === "candidate") return s.role.step === "asking";',
-    replace: '  if (s.role.kind === "candidate") return false;',
-    caughtBy: { explore: "--clocks free" },
   },
 ];
 
@@ -289,7 +249,7 @@ const SHELL: readonly Mutant[] = [
     find: "  detach(): void {\n    this.#strand();",
     replace:
       "  detach(): void {\n    this.#strand();\n    for (const entry of this.#stranded) this.#free(entry);",
-    caughtBy: { simSeed: 1 },
+    caughtBy: { simSeed: 3 },
   },
   {
     id: "M18",
@@ -297,7 +257,7 @@ const SHELL: readonly Mutant[] = [
     file: "node-agent/replication/lease-gate.ts",
     find: "    return this.#options.cell.isLive(this.look(0));",
     replace: "    return this.look(0) > 0;",
-    caughtBy: { simSeed: 1 },
+    caughtBy: { simSeed: 4 },
   },
   {
     id: "M21",
@@ -324,8 +284,56 @@ const SHELL: readonly Mutant[] = [
     replace: "        void cause;",
     caughtBy: { simSeed: 1 },
   },
+  {
+    id: "M50",
+    wrong: "an operation that is sent again is applied again",
+    file: "model/replication/receiver-order.ts",
+    find: '    if (sequence <= this.#appliedSequence) return ok("duplicate");',
+    replace: '    if (sequence <= this.#appliedSequence) return ok("apply");',
+    caughtBy: { simSeed: 1 },
+  },
+  {
+    id: "M51",
+    wrong: "a copy counts as complete before its resync has ended",
+    file: `${NODE}/wait.ts`,
+    find: "  const isComplete = s.attachedEpoch === s.disk.epoch && s.fault === null;",
+    replace: "  const isComplete = s.fault === null;",
+    caughtBy: { simSeed: 1 },
+  },
+  {
+    id: "M52",
+    wrong: "a resync leaves out files that were removed or came by another name meanwhile",
+    file: "model/replication/dirty-set.ts",
+    find: "    if (entry !== null) entry.listing = true;",
+    replace: "    if (entry === null) this.changedEverything();",
+    caughtBy: { simSeed: 1 },
+  },
+  {
+    id: "M53",
+    wrong: "a stopped node counts as clean, whatever is on its disk",
+    file: "node-agent/mirror/data-plane.ts",
+    find: "      const isSynced = await this.#options.sync();",
+    replace: "      const isSynced = true;",
+    caughtBy: { simSeed: 1 },
+  },
+  {
+    id: "M54",
+    wrong: "a call to a cloud that hangs is waited for",
+    file: "functions/reconciler/reconciler.ts",
+    find: "      late.resolve(otherwise);",
+    replace: "      void otherwise;",
+    caughtBy: { simSeed: 1 },
+  },
+  {
+    id: "M55",
+    wrong: "an address is moved once and not looked at again",
+    file: "functions/reconciler/reconciler.ts",
+    find: "    this.#looks.set(key, timers);",
+    replace: "    for (const timer of timers) timer.cancel();",
+    caughtBy: { simSeed: 1 },
+  },
 ];
 
-export const MUTANTS: readonly Mutant[] = [...PROTOCOL, ...SHELL].sort((x, y) =>
+export const MUTANTS: readonly Mutant[] = [...PROTOCOL, ...THREE_NODES, ...SHELL].sort((x, y) =>
   x.id < y.id ? -1 : 1,
 );

@@ -333,10 +333,16 @@ os.link(f"/proc/self/fd/{fd}", "named", src_dir_fd=fd, follow_symlinks=True)
     expect(shell(real, "cat a")).toBe("1");
   });
 
-  test("two servers of one directory, and a mount below it, are refused by name", async () => {
+  test("two servers of one directory, one inside another, and a mount below are refused by name", async () => {
     await serve({ hasCopy: false });
     await expect(ServedDirectory.start({ path: real })).rejects.toThrow(/alreadyServed/);
+    mkdirSync(path.join(real, "inner"));
+    const inner = ServedDirectory.start({ path: path.join(real, "inner") });
+    await expect(inner).rejects.toThrow(/insideAnother.*real"/);
     served?.kill();
+    const lower = await ServedDirectory.start({ path: path.join(real, "inner") });
+    await expect(ServedDirectory.start({ path: real })).rejects.toThrow(/nestedMount.*inner/);
+    lower.kill();
     mkdirSync(path.join(real, "below"));
     shell(real, "mount -t tmpfs none below");
     try {

@@ -68,6 +68,7 @@ function endFaults(world: World): void {
 
 /** A node that may lead by what the record says, if there is one. */
 function coreNode(world: World): SimNode | null {
+  if (world.modules.some(({ isWitnessSure }) => !isWitnessSure)) return null;
   const holdsAll = (node: SimNode): boolean =>
     node.parts.every(
       ({ module, quorum }) =>

@@ -84,6 +84,7 @@ export class SimHosted {
         }),
         makeFolder: () => undefined,
         inspectData: () => this.part.inspectData(),
+        syncData: () => this.#syncData(),
         isHalfWritten: () => disk.markers.has(INCOMPLETE),
         serviceParts: () =>
           simServiceParts({
@@ -95,6 +96,18 @@ export class SimHosted {
           }),
       },
     };
+  }
+
+  async #syncData(): Promise<boolean> {
+    const { disk, node } = this.part;
+    const mark = disk.tree.mark();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const takesMs = Math.min(SYNC_MS_MAX, SYNC_MS + disk.faults.slowMs);
+    node.machine.after(this.#agent.life, "helper", "work", takesMs, resolve);
+    await promise;
+    if (disk.faults.dataError !== null || takesMs === SYNC_MS_MAX) return false;
+    disk.tree.flushAll(mark);
+    return true;
   }
 
   #newId(): string {
@@ -181,6 +194,9 @@ export class SimHosted {
 }
 
 const REPORT_MS = 40;
+/** Of a disk that is well, and how long one that is not is waited for. */
+const SYNC_MS = 5;
+const SYNC_MS_MAX = 60_000;
 
 /** In the form of a real signature, and as hard to mistake, if not to forge. */
 export function signatureOf(node: string, text: string): string {

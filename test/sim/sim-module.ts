@@ -2,7 +2,7 @@ import type { MirrorConfig } from "#model/module/config.ts";
 import type { NodeDisk } from "#model/quorum/disk.ts";
 import type { WitnessRecord } from "#model/quorum/record.ts";
 import { TIMER_PROFILES } from "#model/quorum/timers.ts";
-import type { Checker, NodeView, Scene } from "./checkers/checker.ts";
+import type { Checker, CloudAddress, NodeView, Scene } from "./checkers/checker.ts";
 import { FILES_MAX } from "./client.ts";
 import { Due } from "./due.ts";
 import type { Applied } from "./engine/sim-applier.ts";
@@ -84,6 +84,13 @@ export class SimModule implements Scene {
     return this.world.controlPlane.recordOf(this.id);
   }
 
+  /** The witness knows what it knew; one that forgot promotes nobody before both nodes told it. */
+  get isWitnessSure(): boolean {
+    const { record } = this;
+    const { storeId } = this.world.controlPlane.store;
+    return record !== null && !record.isRecovering && record.storeId === storeId;
+  }
+
   both(): readonly SimPart[] {
     return this.#parts;
   }
@@ -109,6 +116,14 @@ export class SimModule implements Scene {
   }
   get syncDueSinceMs(): number | null {
     return this.#due.syncSinceMs;
+  }
+  get cloud(): CloudAddress | null {
+    if (!this.world.isMovedByCloud) return null;
+    const { record } = this;
+    const shown = this.world.controlPlane.addressShown(this.id);
+    const isShownRight = shown?.state === "confirmed" && shown.epoch === record?.epoch;
+    const wanted = record?.primary ?? null;
+    return { at: this.cloudAddress, wanted, dueSinceMs: this.#due.addressSinceMs, isShownRight };
   }
   get leaseMs(): number {
     return TIMER_PROFILES[this.world.profile].peerLeaseMs;

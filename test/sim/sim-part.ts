@@ -18,12 +18,18 @@ export class SimPart {
   resyncPhase = "";
   /** When it last asked the witness for nothing but the record. */
   readMs = 0;
+  #startedMs = 0;
 
   constructor(node: SimNode, module: SimModule) {
     this.node = node;
     this.module = module;
     this.disk = new SimDisk(() => node.world.clock.trueMs, node.faults);
-    this.disk.onPersist = (was, now) => module.onPersist(this, was, now);
+    this.disk.onPersist = (was, now) => {
+      if (now.isStartWanted && was?.isStartWanted !== true) {
+        this.#startedMs = node.world.clock.nowMs;
+      }
+      module.onPersist(this, was, now);
+    };
   }
 
   get id(): "a" | "b" {
@@ -90,6 +96,16 @@ export class SimPart {
     return null;
   }
 
+  /** For how long it has taken part since its machine came up, or a person started it. */
+  get takesPartMs(): number {
+    const { machine, world } = this.node;
+    return Math.min(machine.upMs, world.clock.nowMs - this.#startedMs);
+  }
+
+  get boundEpoch(): number {
+    return Math.max(0, ...[...this.engines].map((engine) => engine.boundEpoch));
+  }
+
   inspectData(): "empty" | "hasData" | "unknown" {
     if (this.disk.faults.dataError === "EIO") return "unknown";
     return this.disk.tree.isEmpty ? "empty" : "hasData";
@@ -113,6 +129,9 @@ export function viewOf(part: SimPart, acceptedEpoch: () => number): NodeView {
     },
     get servedEpoch() {
       return part.servedEpoch;
+    },
+    get boundEpoch() {
+      return part.boundEpoch;
     },
     get mayAnswer() {
       return part.accepts;

@@ -12,7 +12,10 @@ import { type NodeState, patch, patchDisk, report, withRole } from "./state.ts";
 export function command(s: NodeState, c: Command, nowMs: BootMs): NodeState {
   switch (c.kind) {
     case "start":
-      return patchDisk(patch(s, { dataFrom: c.dataFrom ?? s.dataFrom }), { isStartWanted: true });
+      // Whoever starts it says too that its disk is worth another try.
+      return patchDisk(patch(s, { dataFrom: c.dataFrom ?? s.dataFrom, fault: null }), {
+        isStartWanted: true,
+      });
     case "stop":
       return patchDisk(patch(s, { dataFrom: null }), { isStartWanted: false });
     case "switchover":

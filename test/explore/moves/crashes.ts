@@ -1,12 +1,12 @@
 /** Agents that die, machines that lose their power, and both that come back. */
 import type { Carrier } from "../carrier.ts";
 import type { LiveNode } from "../explored-node.ts";
-import { diskOf, type Id, otherOf, type World } from "../explored-world.ts";
+import { diskOf, type Id, peersOf, type World } from "../explored-world.ts";
 import { lostPower } from "../ledger.ts";
 import type { Offer } from "./move.ts";
 
 export function boots(c: Carrier, w: World, id: Id, offer: Offer): void {
-  const hasFiles = w.ledger.places.length > 0 || (diskOf(w[id])?.epoch ?? 0) > 0;
+  const hasFiles = w.ledger.places.length > 0 || (diskOf(w.nodes[id])?.epoch ?? 0) > 0;
   const key = hasFiles ? "boot" : "bootEmpty";
   const data = hasFiles ? "hasData" : "empty";
   offer(`${id} boots`, null, (from) => c.carry(from, id, key, () => ({ kind: "booted", data })));
@@ -20,9 +20,10 @@ export function crashes(c: Carrier, id: Id, node: LiveNode, offer: Offer): void 
   offer(`${id} loses its power`, "crashes", (from) => {
     const dark = { kind: "dead", ...dead, runsService: false, hasLostPower: true } as const;
     const next = c.died(from, id, dark);
-    return { ...next, ledger: lostPower(next.ledger, id, isInSet(from, otherOf(id))) };
+    const others = peersOf(from.ids, id).filter((peer) => isInSet(from, peer));
+    return { ...next, ledger: lostPower(next.ledger, id, others) };
   });
 }
 
 const isInSet = (w: World, id: Id): boolean =>
-  w.record?.inSync.includes(id) === true && diskOf(w[id])?.outdated === false;
+  w.record?.inSync.includes(id) === true && diskOf(w.nodes[id])?.outdated === false;

@@ -6,21 +6,25 @@
 import type { Carrier } from "../carrier.ts";
 import type { Happening } from "../explored-node.ts";
 import { TICK_MS } from "../explored-timers.ts";
-import { IDS, type Id, otherOf, type World } from "../explored-world.ts";
-import { beatKey, isCut, isPairCut, type Offer, withPair } from "./move.ts";
+import { type Id, type PairWire, peersOf, type World } from "../explored-world.ts";
+import { beatKey, isCut, isPairCut, type Offer, saidBy, withPair } from "./move.ts";
 import { isAsking } from "./witness.ts";
 
 /** `fault`: what is cut just before, in `w` already. */
 export function timePasses(c: Carrier, w: World, offer: TimeOffer): void {
   if (c.areClocksTogether) {
-    if (!IDS.some((id) => isAsking(w, id))) {
-      offer("time passes", (from) => witnessAges(bothAge(c, from)));
+    if (!w.ids.some((id) => isAsking(w, id))) {
+      offer("time passes", (from) => witnessAges(allAge(c, from)));
     }
     return;
   }
-  for (const id of IDS) {
-    if (w[id].kind === "dead" || isAsking(w, id)) continue;
-    offer(`time passes on ${id}`, (from) => ages(c, hear(c, from, otherOf(id), true), id));
+  for (const id of w.ids) {
+    if (w.nodes[id].kind === "dead" || isAsking(w, id)) continue;
+    offer(`time passes on ${id}`, (from) => {
+      let next = from;
+      for (const peer of peersOf(w.ids, id)) next = hear(c, next, peer, id);
+      return ages(c, next, id);
+    });
   }
 }
 
@@ -35,7 +39,8 @@ export function time(c: Carrier, w: World, offer: Offer): void {
   }
   // With one clock for all, heartbeats come with its ticks; with free ones, at any moment.
   if (c.areClocksTogether) return;
-  for (const id of IDS) heardAtAnyTime(c, w, id, offer);
+  for (const id of w.ids)
+    for (const from of peersOf(w.ids, id)) heardAtAnyTime(c, w, id, from, offer);
   if (w.record !== null && w.record.grant !== null) {
     offer("the witness's grant runs out", null, (from) =>
       from.record === null ? from : { ...from, record: { ...from.record, grant: null } },
@@ -43,15 +48,14 @@ export function time(c: Carrier, w: World, offer: Offer): void {
   }
 }
 
-function heardAtAnyTime(c: Carrier, w: World, id: Id, offer: Offer): void {
-  const peerId = otherOf(id);
-  if (w[id].kind === "dead" || w[peerId].kind === "dead") return;
+function heardAtAnyTime(c: Carrier, w: World, id: Id, peerId: Id, offer: Offer): void {
+  if (w.nodes[id].kind === "dead" || w.nodes[peerId].kind === "dead") return;
   if (!isCut(w, `${peerId}>${id}`)) {
-    offer(`${id} hears ${peerId}`, null, (from) => hear(c, from, id, true));
+    offer(`${id} hears ${peerId}`, null, (from) => hear(c, from, id, peerId));
   }
-  if (isPairCut(w)) {
+  if (isPairCut(w, id, peerId)) {
     offer(`the nodes reach each other again, and ${id} hears ${peerId}`, null, (from) =>
-      hear(c, withPair(from), id, true),
+      hear(c, withPair(from), id, peerId),
     );
   }
 }
@@ -64,25 +68,28 @@ function ages(c: Carrier, w: World, id: Id): World {
   return c.carry(w, id, ...tickOf(w, id));
 }
 
-function tickOf(w: World, id: Id): [key: unknown, make: () => Happening] {
-  const peerId = otherOf(id);
-  const [node, peer] = [w[id], w[peerId]];
-  const state = peer.kind === "live" ? peer.state.shown?.peerStates[id] : undefined;
-  const isHeard = state !== undefined && !isCut(w, `${peerId}>${id}`);
-  const seeks = peer.kind === "live" ? peer.shell.seek : null;
+function tickOf(w: World, id: Id): [key: string, make: () => Happening] {
+  const peers = peersOf(w.ids, id);
+  const beats = peers.flatMap((peer) =>
+    isCut(w, `${peer}>${id}`) ? [] : (saidBy(w, peer, id) ?? []),
+  );
+  const node = w.nodes[id];
   const own = node.kind === "live" ? node.shell.seek : null;
-  const isHelped = peer.kind === "live" && own !== null && peer.shell.promise === own;
-  const isAnswered = isHelped && isHeard && !isCut(w, `${id}>${peerId}`);
-  const answered: Record<string, number> = isAnswered && own !== null ? { [peerId]: own } : {};
-  if (!isHeard) return ["tick", () => ({ kind: "timePasses", beats: [], answered })];
-  const key = beatKey(state, `tick ${seeks} ${answered[peerId]}`);
-  return [key, () => ({ kind: "timePasses", beats: [{ state, seeks }], answered })];
+  const answered: Record<string, number> = {};
+  for (const { state } of beats) {
+    const from = state.nodeId as Id;
+    const peer = w.nodes[from];
+    const isHelped = peer.kind === "live" && own !== null && peer.shell.promise === own;
+    if (isHelped && !isCut(w, `${id}>${from}`)) answered[from] = own;
+  }
+  const key = `tick ${beats.map(beatKey).join()} ${JSON.stringify(answered)}`;
+  return [key, () => ({ kind: "timePasses", beats, answered })];
 }
 
-/** Both clocks move at once: each hears what the other said before. */
-function bothAge(c: Carrier, w: World): World {
-  const [a, b] = [tickOf(w, "a"), tickOf(w, "b")];
-  return c.carry(c.carry(w, "a", ...a), "b", ...b);
+/** All clocks move at once: each node hears what the others said before. */
+function allAge(c: Carrier, w: World): World {
+  const ticks = w.ids.map((id) => [id, ...tickOf(w, id)] as const);
+  return ticks.reduce((next, [id, key, make]) => c.carry(next, id, key, make), w);
 }
 
 /** The witness's clock stands still at 0, and the end of its grant comes nearer. */
@@ -95,26 +102,22 @@ function witnessAges(w: World): World {
   return { ...w, record: { ...record, grant: left } };
 }
 
-/** `id` hears the peer's latest heartbeat, if the wire carries it. */
-function hear(c: Carrier, w: World, id: Id, isAnswerHeard: boolean): World {
-  const peerId = otherOf(id);
-  const peer = w[peerId];
-  const node = w[id];
-  const state = peer.kind === "live" ? peer.state.shown?.peerStates[id] : undefined;
-  if (peer.kind === "dead" || node.kind === "dead" || state === undefined) return w;
-  if (isCut(w, `${peerId}>${id}`)) return w;
-  const { seek } = peer.shell;
-  const isOvertaken = w.strays.beats[id] !== undefined;
-  const now = isOvertaken ? withoutBeat(w, id) : w;
-  const key = seek === null ? state : beatKey(state, `asks ${seek}`);
-  const heard = c.carry(now, id, key, () => ({ kind: "peerHeard", state, seeks: seek }));
-  const isHelped = seek !== null && node.shell.promise === seek;
-  if (!isHelped || !isAnswerHeard || isCut(w, `${id}>${peerId}`)) return heard;
-  const answered = { kind: "heartbeatAnswered", peer: id, epoch: seek } as const;
-  return c.carry(heard, peerId, `answered ${seek}`, () => answered);
+/** `id` hears the latest heartbeat of `peerId`, if the wire carries it, and is heard to answer. */
+function hear(c: Carrier, w: World, id: Id, peerId: Id): World {
+  const node = w.nodes[id];
+  const beat = saidBy(w, peerId, id);
+  const wire = `${peerId}>${id}` as const;
+  if (node.kind === "dead" || beat === null || isCut(w, wire)) return w;
+  const now = w.strays.beats[wire] === undefined ? w : withoutBeat(w, wire);
+  const heard = c.carry(now, id, beatKey(beat), () => ({ kind: "peerHeard", ...beat }));
+  const { seeks } = beat;
+  const isHelped = seeks !== null && node.shell.promise === seeks;
+  if (!isHelped || isCut(w, `${id}>${peerId}`)) return heard;
+  const answered = { kind: "heartbeatAnswered", peer: id, epoch: seeks } as const;
+  return c.carry(heard, peerId, `${id} answered ${seeks}`, () => answered);
 }
 
-export const withoutBeat = (w: World, id: Id): World => {
-  const { [id]: _, ...beats } = w.strays.beats;
+export const withoutBeat = (w: World, wire: PairWire): World => {
+  const { [wire]: _, ...beats } = w.strays.beats;
   return { ...w, strays: { ...w.strays, beats } };
 };

@@ -6,7 +6,7 @@ import { Interner } from "../interner.ts";
 import { isCut, type Offer, withWitness } from "./move.ts";
 
 export const requestOf = (w: World, id: Id): VoteRequest | null => {
-  const node = w[id];
+  const node = w.nodes[id];
   return node.kind === "dead" ? null : (node.state.witness.pending?.request ?? null);
 };
 

@@ -22,6 +22,8 @@ export type NodeView = {
   /** An operation that comes now would be carried out and answered. */
   readonly accepts: boolean;
   readonly servedEpoch: number | null;
+  /** Its data loop takes nothing of an epoch below this one, by its own word. */
+  readonly boundEpoch: number;
   /** It leads, and its lease counts at this very instant. */
   readonly mayAnswer: boolean;
   readonly quorum: NodeDisk | null;
@@ -33,6 +35,17 @@ export type NodeView = {
   readonly isOn: boolean;
   /** Milliseconds since a hypervisor let it go on. */
   readonly resumedForMs: number;
+};
+
+export type CloudAddress = {
+  /** null: nowhere. */
+  readonly at: string | null;
+  /** The recorded primary. */
+  readonly wanted: string | null;
+  /** Since when the cloud has been well and nothing older has been at work; null: it is not so. */
+  readonly dueSinceMs: number | null;
+  /** People are told that it is where it should be. */
+  readonly isShownRight: boolean;
 };
 
 /** What a judge may look at. */
@@ -49,6 +62,8 @@ export interface Scene {
   /** Since when the protocol alone is waited for; null while it is not (due.ts). */
   readonly serviceDueSinceMs: number | null;
   readonly syncDueSinceMs: number | null;
+  /** Where a cloud sends clients; null where the nodes carry the address themselves. */
+  readonly cloud: CloudAddress | null;
   /** How long a node promises to help nobody else. */
   readonly leaseMs: number;
   /** What bringing a whole copy over may take. */

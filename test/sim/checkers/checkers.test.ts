@@ -3,7 +3,7 @@ import { freshDisk, type NodeDisk } from "#model/quorum/disk.ts";
 import { freshRecord } from "#model/quorum/recover-record.ts";
 import { Oracle } from "../oracle.ts";
 import { SimTree } from "../sim-disk.ts";
-import type { Checker, NodeView, Scene } from "./checker.ts";
+import type { Checker, CloudAddress, NodeView, Scene } from "./checker.ts";
 import { ServiceReturns } from "./l1-service.ts";
 import { PairReturns } from "./l2-in-sync.ts";
 import { NoStorms } from "./l3-messages.ts";
@@ -31,7 +31,14 @@ type Changeable<T> = { -readonly [K in keyof T]: T[K] };
 
 function view(id: string): Changeable<NodeView> {
   return {
-    ...{ id, accepts: false, servedEpoch: null, quorum: null, tree: new SimTree(() => 0) },
+    ...{
+      id,
+      accepts: false,
+      servedEpoch: null,
+      boundEpoch: 0,
+      quorum: null,
+      tree: new SimTree(() => 0),
+    },
     ...{ mayAnswer: true, isHalfWritten: false, hasAddress: false, isFrozen: false, isOn: true },
     resumedForMs: 1e9,
   };
@@ -42,7 +49,7 @@ function scene() {
   const made: Changeable<Scene> = {
     ...{ nowMs: 0, trueMs: 0, oracle: new Oracle(), nodes: [a, b], isIdle: false },
     ...{ isInSync: false, serviceDueSinceMs: null, syncDueSinceMs: null },
-    ...{ leaseMs: 2000, transferMs: 1000 },
+    ...{ leaseMs: 2000, transferMs: 1000, cloud: null },
     view: (id: string) => (id === "a" ? a : b),
     authority: { epoch: 1, primary: "a", inSync: ["a", "b"] },
   };
@@ -197,6 +204,51 @@ describe("S5", () => {
   });
 });
 
+describe("S6: an address at a cloud", () => {
+  const at = (made: Changeable<Scene>, cloud: Partial<CloudAddress>, nowMs = 50_000) => {
+    made.nowMs = nowMs;
+    made.cloud = { at: "a", wanted: "b", dueSinceMs: null, isShownRight: false, ...cloud };
+    made.authority = { epoch: 2, primary: "b", inSync: ["b"] };
+  };
+
+  test("does not stay at an old primary, once the cloud is well; nor nowhere", () => {
+    const { made } = scene();
+    for (const place of ["a", null]) {
+      const checker = new AddressFollows();
+      at(made, { at: place, dueSinceMs: 30_000 });
+      expect(verdict(checker, () => checker.onStep(made))).toBe(null);
+      at(made, { at: place, dueSinceMs: 30_000 }, 50_200);
+      expect(verdict(checker, () => checker.onStep(made))).toEqual(breaks("S6"));
+      at(made, { at: "b", dueSinceMs: 30_000 }, 50_400);
+      expect(verdict(checker, () => checker.onStep(made))).toBe(null);
+    }
+  });
+
+  test("leads to nobody who accepts, while the cloud fails", () => {
+    const { made, a } = scene();
+    const checker = new AddressFollows();
+    at(made, {});
+    expect(verdict(checker, () => checker.onStep(made))).toBe(null);
+    at(made, {}, 51_000);
+    Object.assign(a, { accepts: true, servedEpoch: 1 });
+    expect(verdict(checker, () => checker.onStep(made))).toEqual(breaks("S6"));
+    at(made, {}, 52_000);
+    a.resumedForMs = 1000;
+    expect(verdict(checker, () => checker.onStep(made))).toBe(null);
+  });
+
+  test("is not shown as right for long while it is not", () => {
+    const { made } = scene();
+    const checker = new AddressFollows();
+    at(made, { at: "b", isShownRight: true });
+    checker.onStep(made);
+    at(made, { isShownRight: true }, 69_000);
+    expect(verdict(checker, () => checker.onStep(made))).toBe(null);
+    at(made, { isShownRight: true }, 71_000);
+    expect(verdict(checker, () => checker.onStep(made))).toEqual(breaks("S6"));
+  });
+});
+
 test("S6: an address that stays where nobody is served", () => {
   const { made, a } = scene();
   const checker = new AddressFollows();
@@ -216,8 +268,9 @@ test("S7: applied twice, out of order, or of an epoch that was voted over", () =
   checker.onEvent(apply(3), made);
   expect(verdict(checker, () => checker.onEvent(apply(3), made))).toEqual(breaks("S7"));
   expect(verdict(checker, () => checker.onEvent(apply(2), made))).toEqual(breaks("S7"));
-  b.quorum = disk({ epoch: 2 });
+  b.boundEpoch = 2;
   expect(verdict(checker, () => checker.onEvent(apply(4), made))).toEqual(breaks("S7"));
+  expect(verdict(checker, () => checker.onEvent(apply(5, 2), made))).toBe(null);
 });
 
 test("S8: a primary from half a copy, and half a copy that counts as whole", () => {

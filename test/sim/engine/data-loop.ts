@@ -155,7 +155,12 @@ export class DataLoop {
         const device = descriptors.add({ readiness: () => this.server?.readiness() ?? 0 });
         this.server = new SimServer({
           ...{ device, node: machine.id, disk, oracle: host.oracle, blocking, sink: parts.sink },
-          ...{ gate: parts.gate, onFault: parts.onFault, epoch: this.#options.epoch },
+          ...{
+            gate: parts.gate,
+            onFault: parts.onFault,
+            onDiskError: parts.onDiskError,
+            epoch: this.#options.epoch,
+          },
           ...{ onIssued: host.onIssued, onReply: host.onReply },
         });
         return [this.server];

@@ -46,6 +46,7 @@ export type ServerOptions = {
   readonly blocking: SimBlocking;
   readonly epoch: () => number;
   readonly onFault: (detail: string) => void;
+  readonly onDiskError: (errno: number, operation: string) => void;
   readonly onIssued: (op: Op) => void;
   readonly onReply: (call: Call, answer: Answer) => void;
 };
@@ -59,6 +60,7 @@ export class SimServer implements FuseService {
   #lastId = ROOT;
   #role: Role = "secondary";
   #isWindowFull = false;
+  #isFaulted = false;
   #isClosed = false;
   mutations: MutationListener | null = null;
   isGone = false;
@@ -112,6 +114,7 @@ export class SimServer implements FuseService {
   flushTimes(): void {}
 
   failPending(errno: number): void {
+    this.#isFaulted = true;
     for (const request of [...this.#pending]) this.#reply(request, { result: -errno, op: null });
     for (const request of this.#queue.splice(0)) {
       this.#options.onReply(request.call, { result: -errno, op: null });
@@ -349,7 +352,16 @@ export class SimServer implements FuseService {
     this.#reply(request, answer);
   }
 
+  /** As node-agent/fuse/replies.ts does. */
+  #lookForDiskError({ kind }: Call, { result }: Answer): void {
+    const isReadOnly = result === -ERRNO.EROFS && this.#role === "primary";
+    if (this.#isFaulted || (result !== -ERRNO.EIO && !isReadOnly)) return;
+    this.#isFaulted = true;
+    this.#options.onDiskError(-result, kind);
+  }
+
   #reply(request: Request, answer: Answer): void {
+    this.#lookForDiskError(request.call, answer);
     this.#pending.delete(request);
     this.#options.onReply(request.call, answer);
     request.answer(answer);

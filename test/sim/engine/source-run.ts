@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { DirtySnapshot } from "#model/replication/dirty-set.ts";
+import { ERRNO } from "../../../node-agent/adapters/linux/errno.ts";
 import { Connector } from "../../../node-agent/replication/connector.ts";
 import type { Inode } from "../sim-disk.ts";
 import { type Job, LOOK_MS, type ResyncHost, type ResyncRecord, ResyncRun } from "./resync-run.ts";
@@ -87,7 +88,7 @@ export class SourceRun extends ResyncRun {
     }
     this.host.after(this.host.fileMs, () => {
       if (this.host.disk.faults.dataError === "EIO") {
-        this.finish("sourceFault: read");
+        this.finish("sourceFault: read", ERRNO.EIO);
         return;
       }
       const inode = this.host.disk.tree.names.get(name);
