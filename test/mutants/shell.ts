@@ -78,7 +78,7 @@ export const SHELL: readonly Mutant[] = [
     find: "    const { inode, offsetBytes = 0, lengthBytes = Number.POSITIVE_INFINITY } = change;",
     replace:
       "    const { inode, offsetBytes = 0, lengthBytes = Number.POSITIVE_INFINITY } = change;\n    if (offsetBytes >= 0) return;",
-    caughtBy: { simSeed: 1 },
+    caughtBy: { simSeed: 3 },
   },
   {
     id: "M30",
