@@ -40,16 +40,22 @@ type Grant = { readonly epoch: Epoch; readonly untilMs: BootMs };
 
 export const carries = (link: Link): boolean => link === "untold" || link === "live";
 
-export const linkOf = (shell: Shell, peer: NodeId): Link => shell.links[peer] ?? "none";
+export const linkOf = (plane: Pick<Shell, "links"> | null, peer: NodeId): Link =>
+  plane?.links[peer] ?? "none";
 
 /** What a node knows; its configuration is the same in every state. */
 export type Mind = Omit<NodeState, "config">;
+
+/** What goes on without the agent: its data process, with whatever it was told last. */
+export type Plane = Pick<Shell, "data" | "links" | "isFenced" | "refuseBelow">;
 
 export type LiveNode = { readonly kind: "live"; readonly state: Mind; readonly shell: Shell };
 export type DeadNode = {
   readonly kind: "dead";
   readonly disk: NodeDisk | null;
   readonly runsService: boolean;
+  /** null: the data process died too. */
+  readonly plane: Plane | null;
   /** The machine died, not only the agent. */
   readonly hasLostPower: boolean;
 };
@@ -75,3 +81,6 @@ export type Happening =
   | { readonly kind: "booted"; readonly data: "empty" | "hasData" };
 
 export type LinkHappening = "attached" | "linkBroken" | "linkTold" | "flushed" | "flushFailed";
+
+export const planeOf = ({ data, links, isFenced, refuseBelow }: Shell): Plane | null =>
+  data.kind === "refuse" ? null : { data, links, isFenced, refuseBelow };

@@ -9,7 +9,7 @@ import type { QuorumTimers } from "#model/quorum/timers.ts";
 import type { NodeConfig } from "#model/quorum/types.ts";
 import type { VoteAnswer, VoteRequest } from "#model/quorum/votes.ts";
 import { canonicalNode, pendingId, VERSION_NOW, VERSION_STALE } from "./canonical.ts";
-import type { Beat, ExploredNode, Happening } from "./explored-node.ts";
+import type { Beat, ExploredNode, Happening, Plane } from "./explored-node.ts";
 import { inOrder } from "./in-order.ts";
 import { Interner } from "./interner.ts";
 import { EMPTY_LEDGER, type Ledger } from "./ledger.ts";
@@ -74,6 +74,7 @@ const newNode = (): ExploredNode => ({
   kind: "dead",
   disk: null,
   runsService: false,
+  plane: null,
   hasLostPower: true,
 });
 
@@ -101,6 +102,10 @@ export const withNode = (w: World, id: Id, node: ExploredNode): World =>
 /** Does this node's data plane serve now? */
 export const servedEpoch = (node: ExploredNode): number | null =>
   node.kind === "live" && node.shell.data.kind === "serve" ? node.shell.data.epoch : null;
+
+/** What answers file operations on a node, with or without its agent; null: nothing does. */
+export const planeIn = (node: ExploredNode): Plane | null =>
+  node.kind === "live" ? node.shell : node.plane;
 
 /** What a crash now would leave. */
 export const diskOf = (node: ExploredNode) =>

@@ -3,7 +3,7 @@ import type { WitnessRecord } from "#model/quorum/record.ts";
 import type { QuorumTimers } from "#model/quorum/timers.ts";
 import type { VoteAnswer, VoteRequest } from "#model/quorum/votes.ts";
 import { BrokenPromise } from "./broken-promise.ts";
-import { diskOf, type World } from "./explored-world.ts";
+import { diskOf, type Id, type World } from "./explored-world.ts";
 
 /** One vote at the witness, whose clock stands at 0. Checks S2 and S3. */
 export function vote(
@@ -36,8 +36,7 @@ function checkVote(w: World, now: WitnessRecord | null, request: VoteRequest) {
 
 /** S10: a node that was told no helps others again, so what it asked for must never come true. */
 function checkAsked(w: World, now: WitnessRecord, request: VoteRequest): void {
-  const asker = Object.entries(w.nodes).find(([id]) => id === request.nodeId)?.[1];
-  const disk = asker === undefined ? null : diskOf(asker);
+  const disk = diskOf(w.nodes[request.nodeId as Id]);
   const isBound = disk !== null && Math.max(disk.asked, disk.epoch) >= now.epoch;
   if (isBound) return;
   throw new BrokenPromise(

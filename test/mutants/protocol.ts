@@ -195,4 +195,28 @@ export const PROTOCOL: readonly Mutant[] = [
     replace: "  void standingVotes;\n  const joining = patchDisk(s, { joining: id });",
     caughtBy: { explore: "--faults 1" },
   },
+  {
+    id: "M70",
+    wrong: "a secondary goes on with the stream that it had, though it gave its standing vote",
+    file: "model/quorum/kept.ts",
+    find: "disk.primary !== self && !disk.outdated && plane.isAttached",
+    replace: "disk.primary !== self && plane.isAttached",
+    caughtBy: { explore: "--faults 2" },
+  },
+  {
+    id: "M71",
+    wrong: "a primary goes on under the epoch that it released",
+    file: "model/quorum/kept.ts",
+    find: "disk.epoch !== plane.epoch || disk.released !== null",
+    replace: "disk.epoch !== plane.epoch",
+    caughtBy: { explore: "--faults 2" },
+  },
+  {
+    id: "M72",
+    wrong: "a peer that has left the set counts as attached after a restart of the agent",
+    file: "model/quorum/kept.ts",
+    find: "plane.attached.filter((id) => isInSet(disk, id))",
+    replace: "plane.attached",
+    caughtBy: { explore: "--faults 2" },
+  },
 ];
