@@ -13,6 +13,7 @@ import path from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { FileChange } from "#model/replication/dirty-set.ts";
+import type { Touch } from "#model/replication/hot-places.ts";
 import { cases } from "../../test/setup/length.ts";
 import { ERRNO } from "../adapters/linux/errno.ts";
 import { effectiveGid, effectiveUid } from "../adapters/linux/identity.ts";
@@ -35,6 +36,8 @@ describe("the server", () => {
   let waiting: (() => void)[] = [];
   let acknowledges = true;
   let isWindowOpen = true;
+  let isRecorded: boolean;
+  let touched: Touch[];
   let isGateOpen = true;
   let held: (() => void)[] = [];
 
@@ -49,6 +52,8 @@ describe("the server", () => {
     acknowledges = true;
     isWindowOpen = true;
     isGateOpen = true;
+    isRecorded = true;
+    touched = [];
     server = new FuseServer({
       device: kernel.device,
       tree: { number: 0, id: 1, rootFd, exclusions: [] },
@@ -64,6 +69,13 @@ describe("the server", () => {
       gate: { mayReply: () => isGateOpen, hold: (reply) => void held.push(reply) },
       // Too busy: so every call is made at once.
       blocking: { submit: () => false, read: () => false },
+      changes: {
+        announce: (touches) => {
+          touched.push(...touches);
+          return isRecorded;
+        },
+        born: () => undefined,
+      },
       onFault: (fault) => faults.push(`${fault.operation}: ${fault.detail}`),
     });
     kernel.askInit();
@@ -204,6 +216,8 @@ describe("the server", () => {
       changedFile: (_tree, name, change) => told.push([Buffer.from(name).toString(), change]),
       changedDirectory: () => undefined,
       changedSubtree: () => undefined,
+      changedInode: () => undefined,
+      lostName: () => undefined,
       changedEverything: () => undefined,
     };
     const file = create("a");

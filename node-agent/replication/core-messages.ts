@@ -13,9 +13,10 @@ import type { ResyncSpec, TreeSpec } from "./resync-link.ts";
 export type Command =
   | { readonly kind: "serve"; readonly epoch: Epoch; readonly ackBy: "peer" | "none" }
   | {
-      readonly kind: "acknowledgeAlone" | "requirePeer" | "follow" | "refuseBelow" | "startResync";
+      readonly kind: "acknowledgeAlone" | "requirePeer" | "follow" | "refuseBelow";
       readonly epoch: Epoch;
     }
+  | { readonly kind: "startResync"; readonly epoch: Epoch; readonly isFull: boolean }
   | { readonly kind: "drain" | "flush" | "metrics" | "close" };
 
 export type CommandResult = Result<number | EngineMetrics | undefined, EngineError>;

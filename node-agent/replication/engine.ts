@@ -71,6 +71,8 @@ export type PeerAddress = { readonly host: string; readonly port: number };
 
 export type ResyncProgress = {
   readonly phase: string;
+  /** Only where the copies may differ, or everything, and why; null until that is known. */
+  readonly comparison: { readonly kind: "delta" | "full"; readonly why: string } | null;
   readonly bytesTotal: number;
   readonly bytesChecked: number;
   readonly bytesSent: number;
@@ -181,8 +183,12 @@ export interface ReplicationEngine {
   /**
    * Primary: bring the peer's copy up to date while the application runs, then attach the live
    * stream. Ends in `attached` or `resyncFailed`. Also the way to attach an identical copy.
+   * `isFull`: compares everything, whatever the records of both nodes say.
    */
-  startResync(o: { readonly epoch: Epoch }): Promise<Result<void, EngineError>>;
+  startResync(o: {
+    readonly epoch: Epoch;
+    readonly isFull?: boolean;
+  }): Promise<Result<void, EngineError>>;
   cancelResync(): void;
 
   metrics(): Promise<EngineMetrics | null>;

@@ -13,15 +13,20 @@
  * a new connection and goes on where the secondary stopped.
  */
 
-import { DirtySet, type DirtySnapshot } from "#model/replication/dirty-set.ts";
+import { pointOf } from "#model/replication/change-record.ts";
+import { planResync, type ResyncPlan, type TargetRecord } from "#model/replication/decide-resync.ts";
+import { DirtySet } from "#model/replication/dirty-set.ts";
 import type { BootMs, Epoch } from "#model/shared/ids.ts";
+import { ERRNO } from "../adapters/linux/errno.ts";
+import type { BegunPoint } from "./change-keeper.ts";
 import { Connector } from "./connector.ts";
 import type { CoreContext, ServedTrees } from "./core-context.ts";
+import { DurablePoints } from "./durable-points.ts";
 import type { PeerAddress } from "./engine.ts";
 import { ATTACHMENT_ID_BYTES, type DecodedFrame, encodeFrame, type Frame } from "./frame.ts";
 import { LiveConnection } from "./live-connection.ts";
 import type { Established, Pollable } from "./pollable.ts";
-import type { ResyncLink, ResyncMessage } from "./resync-link.ts";
+import type { ResyncAnswer, ResyncLink, ResyncMessage } from "./resync-link.ts";
 import type { Sender } from "./sender.ts";
 import { WireWriter } from "./wire.ts";
 
@@ -38,7 +43,11 @@ type Attachment = {
   readonly epoch: Epoch;
   stage: Stage;
   askedAtMs: BootMs;
+  /** A person asked to compare everything. */
+  readonly isFull: boolean;
   worker: ResyncLink | null;
+  /** The instant at which both copies were equal, to be noted by both. */
+  point: BegunPoint | null;
   /** Where the present connection leads: the resync thread goes there too. */
   address: PeerAddress | null;
   /** Since when there is no connection, or null. */
@@ -50,6 +59,7 @@ export class PrimarySide {
   readonly #sender: Sender;
   readonly #trees: ServedTrees;
   readonly #dirty = new DirtySet();
+  readonly #points: DurablePoints;
   #attachment: Attachment | null = null;
   readonly #live: LiveConnection;
   #connector: Connector | null = null;
@@ -61,6 +71,7 @@ export class PrimarySide {
     this.#context = context;
     this.#sender = sender;
     this.#trees = trees;
+    this.#points = new DurablePoints({ ...context, sender });
     this.#live = new LiveConnection({
       network: context.network,
       take: (decoded) => this.#take(decoded),
@@ -93,14 +104,16 @@ export class PrimarySide {
   }
 
   /** Begins a new attachment; one that stands or is being made is over. */
-  start(epoch: Epoch): void {
+  start(epoch: Epoch, isFull: boolean): void {
     this.end();
     this.#attachment = {
       id: this.#context.network.randomBytes(ATTACHMENT_ID_BYTES),
       epoch,
       stage: "asking",
       askedAtMs: this.#context.nowMs(),
+      isFull,
       worker: null,
+      point: null,
       address: null,
       brokenAtMs: null,
     };
@@ -123,6 +136,7 @@ export class PrimarySide {
     this.#attachment?.worker?.cancel();
     this.#attachment?.worker?.close();
     this.#attachment = null;
+    this.#points.stop();
     this.#stopWatching();
     if (this.#sender.window.isAttached) this.#sender.detach();
   }
@@ -137,6 +151,7 @@ export class PrimarySide {
   tick(nowMs: BootMs): void {
     this.drainWorker();
     this.#connector?.tick(nowMs);
+    if (this.isAttached) this.#points.tick(nowMs);
     const attachment = this.#attachment;
     if (attachment === null) return;
     if (attachment.stage === "asking" && nowMs - attachment.askedAtMs > ASKING_MS_MAX) {
@@ -231,6 +246,9 @@ export class PrimarySide {
         const acknowledged = this.#sender.acknowledge(frame);
         return acknowledged.ok ? null : acknowledged.error.reason;
       }
+      case "pointNoted":
+        if (epoch === attachment.epoch) this.#points.noted(frame.sequence);
+        return null;
       default:
         return `a frame ${frame.kind} came to a primary`;
     }
@@ -243,6 +261,7 @@ export class PrimarySide {
     if (attachment.brokenAtMs === null) return null;
     attachment.brokenAtMs = null;
     const resumed = this.#sender.resume(this.#live, sequence);
+    this.#points.ask();
     return resumed.ok ? null : resumed.error.reason;
   }
 
@@ -262,7 +281,7 @@ export class PrimarySide {
     const session = sessions.newest();
     if (session === null || attachment.address === null) return "the session is gone";
     attachment.stage = "copying";
-    // Everything from before is forgotten: the first pass compares every file anyway.
+    // Everything from before is in the record of changes, or compared anyway.
     this.#dirty.take();
     this.#trees.watch(this.#dirty);
     attachment.worker = this.#context.startResync({
@@ -277,8 +296,10 @@ export class PrimarySide {
     return null;
   }
 
-  #onWorker(message: ResyncMessage): boolean | DirtySnapshot | null {
+  #onWorker(message: ResyncMessage): ResyncAnswer | null {
     switch (message.kind) {
+      case "plan":
+        return this.#plan(message.target);
       case "takeDirty":
         return this.#dirty.take();
       case "pause":
@@ -301,6 +322,14 @@ export class PrimarySide {
     }
   }
 
+  #plan(target: TargetRecord): ResyncPlan {
+    const { record } = this.#context.keeper;
+    const plan = planResync({ own: record, target, isFullAsked: this.#attachment?.isFull ?? false });
+    // Older points are nobody's any more.
+    if (plan.kind === "delta" && target.kind === "record") record.settle(target.point);
+    return plan;
+  }
+
   /** Both copies are equal at this instant: from here on every operation travels. */
   #attach(): boolean {
     const attachment = this.#attachment;
@@ -309,6 +338,7 @@ export class PrimarySide {
     if (this.#pausedAtMs === null) return false;
     attachment.stage = "syncing";
     this.#stopWatching();
+    attachment.point = this.#context.keeper.beginPoint(pointOf(attachment.id.toString("hex"), 0));
     const opened = this.#sender.attach(this.#live, attachment.id);
     if (!opened.ok) {
       this.#lost(opened.error.reason);
@@ -328,9 +358,31 @@ export class PrimarySide {
       this.#fail(failure ?? "the resync ended without an attachment");
       return;
     }
+    this.#syncOwn(attachment);
+  }
+
+  /** The peer has noted the first point; so does this node, when its own disk has it. */
+  #syncOwn(attachment: Attachment): void {
+    const { rootFds, blocking, keeper } = this.#context;
+    let [left, failed] = [rootFds.length, 0];
+    const synced = (result: number): void => {
+      left -= 1;
+      failed = Math.min(failed, result);
+      if (left > 0 || attachment !== this.#attachment) return;
+      if (failed < 0 || attachment.point === null) this.#attached(attachment);
+      else keeper.commitPoint(attachment.point, () => this.#attached(attachment));
+    };
+    for (const rootFd of rootFds) {
+      if (!blocking.submit("syncfs", rootFd, synced)) synced(-ERRNO.EAGAIN);
+    }
+  }
+
+  #attached(attachment: Attachment): void {
+    if (attachment !== this.#attachment) return;
     attachment.stage = "attached";
     this.#sender.window.complete();
     const attachmentId = attachment.id.toString("hex");
+    this.#points.start(attachmentId, this.#context.nowMs());
     this.#context.emit({ kind: "attached", epoch: attachment.epoch, attachmentId });
   }
 

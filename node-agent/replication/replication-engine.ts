@@ -153,8 +153,11 @@ class MirrorEngine implements ReplicationEngine {
     this.#running?.cell.thaw();
   }
 
-  startResync(o: { readonly epoch: Epoch }): Promise<Result<void, EngineError>> {
-    return this.#ask({ kind: "startResync", ...o });
+  startResync(o: {
+    readonly epoch: Epoch;
+    readonly isFull?: boolean;
+  }): Promise<Result<void, EngineError>> {
+    return this.#ask({ kind: "startResync", epoch: o.epoch, isFull: o.isFull ?? false });
   }
 
   cancelResync(): void {

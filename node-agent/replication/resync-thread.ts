@@ -5,19 +5,25 @@
 
 import { join } from "node:path";
 import { type MessagePort, workerData } from "node:worker_threads";
-import type { DirtySnapshot } from "#model/replication/dirty-set.ts";
+import { pointOf } from "#model/replication/change-record.ts";
+import { EVERYTHING } from "#model/replication/dirty-set.ts";
 import { bootMs } from "../adapters/linux/clock.ts";
-import type { ResyncClock, ResyncCore, ResyncError, ResyncPlace } from "../resync/resync.ts";
+import type {
+  OfferedRecord,
+  ResyncClock,
+  ResyncCore,
+  ResyncError,
+  ResyncPlace,
+} from "../resync/resync.ts";
 import { runResyncSource } from "../resync/source.ts";
 import { runResyncTarget } from "../resync/target.ts";
+import { readRecordNow, removeRecordNow, writeRecordNow } from "./change-store.ts";
 import { incompleteMarker, joinedMarker } from "./incomplete-marker.ts";
 import { ResyncCoreLink, type ResyncSpec } from "./resync-link.ts";
 import { connectBlocking, SealedChannel } from "./sealed-channel.ts";
 
 type SourceSpec = Extract<ResyncSpec, { role: "source" }>;
 type TargetSpec = Extract<ResyncSpec, { role: "target" }>;
-
-const NOTHING_DIRTY: DirtySnapshot = { everything: true, entries: [] };
 
 const clock: ResyncClock = {
   nowMs: bootMs,
@@ -72,11 +78,17 @@ function runSource(spec: SourceSpec, link: ResyncCoreLink): string | null {
 const CHANNEL_MS_MIN = 15_000;
 
 function coreOf(link: ResyncCoreLink): ResyncCore {
+  // A core that does not answer has ended or will end this run; nothing is believed clean.
   return {
+    plan: (target) => {
+      const answer = link.call({ kind: "plan", target });
+      if (answer !== null && typeof answer === "object" && "places" in answer) return answer;
+      return { kind: "full", why: "the data thread did not answer", places: EVERYTHING };
+    },
     takeDirty: () => {
       const answer = link.call({ kind: "takeDirty" });
-      // A core that does not answer has ended or will end this run; nothing is believed clean.
-      return answer === null || typeof answer === "boolean" ? NOTHING_DIRTY : answer;
+      const isSnapshot = answer !== null && typeof answer === "object" && "entries" in answer;
+      return isSnapshot ? answer : EVERYTHING;
     },
     pause: () => link.call({ kind: "pause" }) === true,
     resume: () => {
@@ -96,6 +108,7 @@ function runTarget(spec: TargetSpec, link: ResyncCoreLink): string | null {
   const result = runResyncTarget({
     trees: spec.trees,
     channel,
+    record: offeredRecord(spec, joined.isSet()),
     marker: incompleteMarker(spec.stateDirectory),
     // A directory that was here before the module was: what is in it may be precious to somebody.
     setAside: joined.isSet() ? null : join(spec.stateDirectory, "aside", spec.attachmentId),
@@ -105,6 +118,27 @@ function runTarget(spec: TargetSpec, link: ResyncCoreLink): string | null {
   if (!result.ok) return describe(result.error);
   joined.set();
   return null;
+}
+
+/** `isJoined`: this copy is the module's, and of the history that is served. */
+function offeredRecord({ stateDirectory, attachmentId }: TargetSpec, isJoined: boolean): OfferedRecord {
+  return {
+    offer: () => {
+      if (!isJoined) return { kind: "none", why: "the copy is new, or of another history" };
+      const found = readRecordNow(stateDirectory);
+      if (found.kind === "none") return found;
+      const { points, changes } = found.record;
+      const [point] = points;
+      if (point === undefined) return { kind: "none", why: "the record names no durable point" };
+      return { kind: "record", point, hot: changes };
+    },
+    forget: () => removeRecordNow(stateDirectory),
+    complete: () => {
+      const points = [pointOf(attachmentId, 0)];
+      const changes = { everything: false, entries: [], sought: [] };
+      writeRecordNow(stateDirectory, { role: "secondary", points, isStrict: true, changes });
+    },
+  };
 }
 
 function describe(error: ResyncError): string {

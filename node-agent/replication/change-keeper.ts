@@ -1,0 +1,235 @@
+/**
+ * A data thread's change record: what was touched since the last durable points, in memory (finely)
+ * and, as primary, in a log on the disk before it is touched (coarsely). docs/REPLICATION.md has why
+ * this is enough to know, after the death of one node, where the two copies may differ.
+ *
+ * A record that cannot be kept (the state directory's disk fails, too much changed) is given up,
+ * durably, and the next resync compares everything and says why. Service never waits for it longer
+ * than a disk takes.
+ */
+
+import { ChangeRecord, type PointId } from "#model/replication/change-record.ts";
+import { type DirtySnapshot, EVERYTHING, type InodeKey } from "#model/replication/dirty-set.ts";
+import { HotPlaces, type Touch } from "#model/replication/hot-places.ts";
+import { errnoName } from "../adapters/linux/errno.ts";
+import type { ChangeGuard } from "../fuse/ports.ts";
+import type { LogAppend, LogStart } from "./change-log-format.ts";
+import type { ChangeStore } from "./change-store.ts";
+
+/** Written anew, without what was said twice, when it has grown to this. */
+const LOG_BYTES_MAX = 32 * 1024 * 1024;
+/** Places in the log; beyond it everything has to be compared. */
+const PLACES_MAX = 131_072;
+
+/** `none`: nothing is written. `opening`: nothing may be touched until the log is there. */
+type LogState = "none" | "opening" | "open";
+
+/** A point that this primary has begun. */
+export type BegunPoint = { readonly point: PointId; readonly stamp: number };
+
+export class ChangeKeeper implements ChangeGuard {
+  readonly record = new ChangeRecord("this copy was never in sync since its agent started");
+  readonly #store: ChangeStore;
+  /** The record could not even be taken away: what is on the disk would lie. */
+  readonly #onStuck: (detail: string) => void;
+  readonly #hot = new HotPlaces();
+  #state: LogState = "none";
+  #durableTicket = 0;
+  #neededTicket = 0;
+  #isFlushing = false;
+  /** One log is written anew at a time; what else is to be written waits here. */
+  #isReplacing = false;
+  #waiting: (() => void)[] = [];
+  /** A strict log becomes a lax one only when that is on the disk. */
+  #isLaxWanted = false;
+
+  constructor(store: ChangeStore, onStuck: (detail: string) => void) {
+    this.#store = store;
+    this.#onStuck = onStuck;
+  }
+
+  /** This node serves: from its memory as secondary, or from what its disk kept. */
+  lead(isAlone: boolean): void {
+    if (this.record.whyNone !== null) this.#restore();
+    const { whyNone } = this.record;
+    this.#hot.isStrict = isAlone;
+    if (whyNone !== null) {
+      this.#giveUp(whyNone);
+      return;
+    }
+    this.#hot.restore(this.record.all());
+    this.#state = "opening";
+    this.#whenFree(() => this.#replace(this.record.points, () => this.#open()));
+  }
+
+  /** The peer is not required any more: only this log knows what it misses. */
+  alone(): void {
+    this.#isLaxWanted = false;
+    if (this.#hot.isStrict) return;
+    this.#hot.isStrict = true;
+    this.#neededTicket = this.#hot.mark();
+    this.#append({ isStrict: true });
+    this.#flush();
+  }
+
+  /** The peer must acknowledge again. */
+  together(): void {
+    this.#isLaxWanted = true;
+    if (!this.#hot.isStrict || this.#state !== "open") return;
+    this.#append({ isStrict: false });
+    this.#store.flush((result) => {
+      if (result < 0) this.#fail("append", result);
+      else if (this.#isLaxWanted) this.#hot.isStrict = false;
+    });
+  }
+
+  /** Primary: an instant that may become a durable point. */
+  beginPoint(point: PointId): BegunPoint {
+    this.record.begin(point);
+    const stamp = this.#hot.beginPoint();
+    this.#append({ point });
+    return { point, stamp };
+  }
+
+  /** Primary: both nodes have everything up to `begun` on their disks; `done` when that is noted. */
+  commitPoint({ point, stamp }: BegunPoint, done: () => void): void {
+    this.#whenFree(() => {
+      if (!this.record.points.includes(point)) {
+        done();
+        return;
+      }
+      if (this.#state === "none") this.#state = "opening";
+      this.#hot.settle(stamp);
+      this.#replace([point], (isWritten) => {
+        if (isWritten) {
+          this.record.settle(point);
+          this.#open();
+        }
+        done();
+      });
+    });
+  }
+
+  /** Secondary: the copy is equal at `point`, and everything that is applied from now on is noted. */
+  follow(point: PointId): void {
+    this.#state = "none";
+    this.record.restore([point], { everything: false, entries: [], sought: [] });
+  }
+
+  /** Secondary: everything up to `point` is on this disk; the primary holds `settled` for good. */
+  notePoint(point: PointId, done: (result: number) => void): void {
+    const start: LogStart = { role: "secondary", points: [point], isStrict: true, changes: NONE };
+    this.#whenFree(() => {
+      this.#isReplacing = true;
+      this.#store.replace(start, (result) => {
+        this.#isReplacing = false;
+        done(result);
+        this.#waiting.shift()?.();
+      });
+    });
+  }
+
+  /** Secondary: this copy is about to be overwritten by a resync. */
+  beginResync(): void {
+    this.record.lose("has gone through a resync that did not end");
+  }
+
+  announce(touches: readonly Touch[]): boolean {
+    let ticket = this.#neededTicket;
+    for (const touch of touches) ticket = Math.max(ticket, this.#hot.touch(touch));
+    return this.#isDurable(ticket);
+  }
+
+  born(tree: number, inode: InodeKey): void {
+    this.#hot.born(tree, inode);
+  }
+
+  #isDurable(ticket: number): boolean {
+    const changes = this.#hot.takeFresh();
+    if (changes !== null) this.#append({ changes });
+    if (this.#state === "none") return true;
+    if (this.#state === "opening") return false;
+    if (this.#hot.size > PLACES_MAX) {
+      this.#giveUp("has more changes than it can hold");
+      return true;
+    }
+    if (this.#store.sizeBytes > LOG_BYTES_MAX && !this.#isReplacing) {
+      this.#replace(this.record.points, () => undefined);
+    }
+    if (ticket <= this.#durableTicket) return true;
+    this.#flush();
+    return false;
+  }
+
+  #append(append: LogAppend): void {
+    if (this.#state === "none" && !this.#isReplacing) return;
+    const written = this.#store.append(append);
+    if (written < 0) this.#fail("append", written);
+  }
+
+  #flush(): void {
+    if (this.#isFlushing || this.#state !== "open") return;
+    this.#isFlushing = true;
+    const upTo = this.#hot.lastTicket;
+    this.#store.flush((result) => {
+      this.#isFlushing = false;
+      if (result < 0) this.#fail("flush", result);
+      else this.#durableTicket = Math.max(this.#durableTicket, upTo);
+    });
+  }
+
+  #whenFree(run: () => void): void {
+    if (this.#isReplacing) this.#waiting.push(run);
+    else run();
+  }
+
+  #open(): void {
+    if (this.#state !== "opening") return;
+    this.#state = "open";
+    if (this.#isLaxWanted) this.together();
+  }
+
+  /** Writes the log anew. */
+  #replace(points: readonly PointId[], done: (isWritten: boolean) => void): void {
+    this.#isReplacing = true;
+    const upTo = this.#hot.lastTicket;
+    const changes = this.#hot.snapshot();
+    const start: LogStart = { role: "primary", points, isStrict: this.#hot.isStrict, changes };
+    this.#store.replace(start, (result) => {
+      this.#isReplacing = false;
+      if (result < 0) this.#fail("replace", result);
+      else this.#durableTicket = Math.max(this.#durableTicket, upTo);
+      done(result === 0);
+      this.#waiting.shift()?.();
+    });
+  }
+
+  #restore(): void {
+    const found = this.#store.read();
+    if (found.kind === "none") {
+      this.record.lose(found.why);
+      return;
+    }
+    const { role, isStrict, points, changes } = found.record;
+    if (role === "secondary") {
+      this.record.lose("the agent was restarted as secondary, which keeps its record in memory");
+    } else if (!isStrict && !found.isSameBoot) {
+      this.record.lose("the OS died while both copies were in sync");
+    } else {
+      this.record.restore(points, changes);
+    }
+  }
+
+  #fail(what: string, result: number): void {
+    this.#giveUp(`the record could not be kept (${what}: ${errnoName(-result)})`);
+  }
+
+  #giveUp(why: string): void {
+    this.#state = "none";
+    this.record.lose(why);
+    const removed = this.#store.remove();
+    if (removed < 0) this.#onStuck(`the record of changes cannot be removed: ${errnoName(-removed)}`);
+  }
+}
+
+const NONE: DirtySnapshot = { ...EVERYTHING, everything: false };

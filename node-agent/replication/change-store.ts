@@ -1,0 +1,236 @@
+/**
+ * Keeps the change record in a file of the module's state directory (its form: change-log-format.ts).
+ * Replaced as a whole at each durable point, appended to in between. Whatever waits for the disk is
+ * done by helper threads; the calls here only reach the page cache.
+ */
+
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { syncDirectory, writeFileDurably } from "../adapters/atomic-file.ts";
+import { ERRNO } from "../adapters/linux/errno.ts";
+import type { BlockingCalls } from "../fuse/ports.ts";
+import {
+  decodeLog,
+  encodeAppend,
+  encodeStart,
+  LOG_BLOCK_BYTES,
+  type LogAppend,
+  type LogStart,
+  type StoredRecord,
+} from "./change-log-format.ts";
+
+const FILE = "changes";
+const BESIDE = "changes.new";
+const BOOT_ID = "/proc/sys/kernel/random/boot_id";
+
+/** What a node's disk says about its own copy. */
+export type FoundRecord =
+  | {
+      readonly kind: "record";
+      readonly record: StoredRecord;
+      /** The OS has run ever since it was written, so nothing of it can have been lost. */
+      readonly isSameBoot: boolean;
+    }
+  /** Why there is none that can be relied on, as the end of a sentence. */
+  | { readonly kind: "none"; readonly why: string };
+
+/** Where a data thread keeps its change record. Results are 0 or -errno. */
+export interface ChangeStore {
+  read(): FoundRecord;
+  /** Bytes of the log, to see when it should be written anew; 0 without one. */
+  readonly sizeBytes: number;
+  /** In the page cache when it returns 0. Without a log: nothing. */
+  append(append: LogAppend): number;
+  /** Everything appended before is durable when `done` gets 0. */
+  flush(done: (result: number) => void): void;
+  /** One at a time. The old record holds until the new one is durable, and appends go to both. */
+  replace(start: LogStart, done: (result: number) => void): void;
+  /** From here on there is no record, also after a power cut. */
+  remove(): number;
+}
+
+export const bootId = (): string => readFileSync(BOOT_ID, "utf8").trim();
+
+/** Blocks: for threads that may wait. */
+export function writeRecordNow(stateDirectory: string, start: LogStart): void {
+  mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
+  writeFileDurably(join(stateDirectory, FILE), encodeStart(start, bootId()));
+}
+
+/** Blocks. */
+export function removeRecordNow(stateDirectory: string): void {
+  const path = join(stateDirectory, FILE);
+  if (!existsSync(path)) return;
+  rmSync(path);
+  syncDirectory(stateDirectory);
+}
+
+export function readRecordNow(stateDirectory: string): FoundRecord {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(join(stateDirectory, FILE));
+  } catch (error) {
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    return { kind: "none", why: isMissing ? "there is no record" : "the record cannot be read" };
+  }
+  const decoded = decodeLog(bytes);
+  if (decoded.kind === "doubtful") return { kind: "none", why: `the record ${decoded.why}` };
+  const { record } = decoded;
+  return { kind: "record", record, isSameBoot: record.bootId === bootId() };
+}
+
+type Log = {
+  readonly fd: number;
+  sizeBytes: number;
+  number: number;
+  /** Helper threads that use its descriptor. */
+  users: number;
+  isClosed: boolean;
+};
+
+export class FileChangeStore implements ChangeStore {
+  readonly #stateDirectory: string;
+  readonly #blocking: BlockingCalls;
+  #log: Log | null = null;
+  /** Written, and not yet in the old one's place. */
+  #next: Log | null = null;
+
+  constructor(stateDirectory: string, blocking: BlockingCalls) {
+    this.#stateDirectory = stateDirectory;
+    this.#blocking = blocking;
+  }
+
+  get sizeBytes(): number {
+    return this.#log?.sizeBytes ?? 0;
+  }
+
+  read(): FoundRecord {
+    return readRecordNow(this.#stateDirectory);
+  }
+
+  append(append: LogAppend): number {
+    for (const log of [this.#log, this.#next]) {
+      const written = log === null ? 0 : write(log, encodeAppend(append, log.number));
+      if (written < 0) return written;
+    }
+    return 0;
+  }
+
+  flush(done: (result: number) => void): void {
+    const logs = [this.#log, this.#next].filter((log) => log !== null);
+    let [left, failed] = [logs.length, 0];
+    if (left === 0) done(0);
+    for (const log of logs) {
+      // What comes later must not touch a block that this flush makes durable.
+      log.sizeBytes = Math.ceil(log.sizeBytes / LOG_BLOCK_BYTES) * LOG_BLOCK_BYTES;
+      this.#sync("fdatasync", log, (result) => {
+        left -= 1;
+        failed = Math.min(failed, result);
+        if (left === 0) done(failed);
+      });
+    }
+  }
+
+  replace(start: LogStart, done: (result: number) => void): void {
+    const opened = this.#write(start);
+    if (typeof opened === "number") {
+      done(opened);
+      return;
+    }
+    this.#next = opened;
+    this.#sync("fdatasync", opened, (result) => {
+      if (result < 0 || this.#next !== opened) done(result < 0 ? result : -ERRNO.EBADF);
+      else this.#takeOver(opened, done);
+    });
+  }
+
+  /** The new log, beside the old one. */
+  #write(start: LogStart): Log | number {
+    try {
+      mkdirSync(this.#stateDirectory, { recursive: true, mode: 0o700 });
+      const fd = openSync(this.#path(BESIDE), "w", 0o600);
+      const log: Log = { fd, sizeBytes: 0, number: 0, users: 0, isClosed: false };
+      const written = write(log, encodeStart(start, bootId()));
+      log.sizeBytes = Math.ceil(log.sizeBytes / LOG_BLOCK_BYTES) * LOG_BLOCK_BYTES;
+      if (written === 0) return log;
+      closeSync(fd);
+      return written;
+    } catch (error) {
+      return errnoOf(error);
+    }
+  }
+
+  #takeOver(next: Log, done: (result: number) => void): void {
+    try {
+      renameSync(this.#path(BESIDE), this.#path(FILE));
+      const fd = openSync(this.#stateDirectory, "r");
+      const directory: Log = { fd, sizeBytes: 0, number: 0, users: 0, isClosed: false };
+      this.#sync("fsync", directory, (result) => {
+        retire(directory);
+        if (this.#log !== null) retire(this.#log);
+        this.#log = next;
+        this.#next = null;
+        done(result);
+      });
+    } catch (error) {
+      done(errnoOf(error));
+    }
+  }
+
+  remove(): number {
+    try {
+      this.close();
+      removeRecordNow(this.#stateDirectory);
+      return 0;
+    } catch (error) {
+      return errnoOf(error);
+    }
+  }
+
+  close(): void {
+    for (const log of [this.#log, this.#next]) if (log !== null) retire(log);
+    this.#log = null;
+    this.#next = null;
+  }
+
+  #sync(kind: "fsync" | "fdatasync", log: Log, done: (result: number) => void): void {
+    log.users += 1;
+    const end = (result: number): void => {
+      log.users -= 1;
+      if (log.isClosed) retire(log);
+      done(result);
+    };
+    // Too many wait for the disk already: as if it had failed, which costs a full comparison.
+    if (!this.#blocking.submit(kind, log.fd, end)) end(-ERRNO.EAGAIN);
+  }
+
+  #path(name: string): string {
+    return join(this.#stateDirectory, name);
+  }
+}
+
+/** Closes it once no helper thread uses it: its number could be another file's by then. */
+function retire(log: Log): void {
+  log.isClosed = true;
+  if (log.users === 0) closeSync(log.fd);
+}
+
+function write(log: Log, bytes: Buffer): number {
+  try {
+    for (let at = 0; at < bytes.length; ) {
+      at += writeSync(log.fd, bytes, at, bytes.length - at, log.sizeBytes + at);
+    }
+  } catch (error) {
+    return errnoOf(error);
+  }
+  log.sizeBytes += bytes.length;
+  log.number += 1;
+  return 0;
+}
+
+function errnoOf(error: unknown): number {
+  if (error instanceof Error && "errno" in error && typeof error.errno === "number") {
+    return -Math.abs(error.errno);
+  }
+  return -ERRNO.EIO;
+}
