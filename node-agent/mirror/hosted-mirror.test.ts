@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { MirrorConfig } from "#model/module/config.ts";
@@ -5,6 +6,7 @@ import { assert } from "#model/shared/assert.ts";
 import { ERRNO } from "../adapters/linux/errno.ts";
 import { moduleConfig } from "../modules/testing/test-config.ts";
 import type { ResyncProgress } from "../replication/engine.ts";
+import { incompleteMarker } from "../replication/incomplete-marker.ts";
 import { HostedMirror } from "./hosted-mirror.ts";
 import type { ModuleHappening } from "./mirror-module.ts";
 import { QuietNode } from "./testing/quiet-node.ts";
@@ -68,6 +70,24 @@ const progress = (phase: ResyncProgress["phase"], bytesChecked: number): ResyncP
 });
 
 describe("a hosted mirror's report", () => {
+  test("calls a copy half-written until a person made it the one that counts", async () => {
+    const folder = join(node.directory, "shop");
+    incompleteMarker(folder).set();
+    // Its quorum file is lost: so this copy may lack anything.
+    writeFileSync(join(folder, "quorum.json"), "{");
+    const mirror = open();
+    const isHalfWritten = async () => (await mirror.report()).replication?.halfWritten;
+    await mirror.start();
+    expect(await isHalfWritten()).toBe(true);
+    mirror.module.command({ kind: "start", dataFrom: null });
+    mirror.module.command({
+      ...{ kind: "forcePrimary", seenEpoch: 0, historyId: "new", by: "ann" },
+      ...{ reason: "the other burnt down", withoutWitness: false },
+    });
+    await comesTo(() => mirror.module.service.state === "ALONE");
+    expect(await isHalfWritten()).toBe(false);
+  });
+
   test("shows a resync from its first byte to its end, and nothing after it", async () => {
     const mirror = open();
     const resync = async () => (await mirror.report()).replication?.resync ?? null;

@@ -191,7 +191,8 @@ export class HostedMirror {
       ...{ module, trees, sinceMs: this.#sinceMs, resync: this.#resync },
       moduleId: this.installed.moduleId,
       nodeId,
-      isHalfWritten: machine.isHalfWritten(this.#options.folder),
+      // Of a copy that a person forced to lead, the resync that it was in is nobody's concern any more.
+      isHalfWritten: module.disk.outdated && machine.isHalfWritten(this.#options.folder),
       now: { bootMs: nowMs, unixMs: clock.unixMs() },
       version: this.installed.version,
       warnings: this.installed.warnings,

@@ -8,15 +8,15 @@ import { pairInSync } from "../sim/testing/pair.ts";
  */
 test("a copy that is completed while its node does not follow is known when it follows again", async () => {
   const world = await pairInSync();
-  new Client(world).burst(5_000, 20);
+  new Client(world.shop).burst(5_000, 20);
   await world.runFor(6_000);
-  world.a.resyncPhase = "";
+  world.a.shop.resyncPhase = "";
   world.b.agentDies("killed");
-  for (let ms = 0; ms < 30_000 && world.a.resyncPhase === ""; ms += 1) await world.runFor(1);
-  expect(world.a.resyncPhase).toBe("comparing");
+  for (let ms = 0; ms < 30_000 && world.a.shop.resyncPhase === ""; ms += 1) await world.runFor(1);
+  expect(world.a.shop.resyncPhase).toBe("comparing");
   world.a.machine.hang("data");
   // Longer than hangAfter: the primary's heartbeats leave this module out.
-  const target = () => world.b.agent?.hosted?.module.target.state;
+  const target = () => world.b.shop.hosted?.module.target.state;
   await world.runWhile(() => target() === "SECOND", 20_000);
   expect(target()).toBe("WAIT");
   world.a.machine.unhang("data");

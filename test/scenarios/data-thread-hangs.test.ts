@@ -9,7 +9,7 @@ test("a primary whose data thread hangs is replaced within hangAfter and 5 s", a
   const world = await pairInSync();
   world.a.machine.hang("data");
   expect(await world.runWhile(() => world.leader()?.id !== "b", 15_000)).toBe(true);
-  expect(world.a.application.hasAddress).toBe(false);
+  expect(world.a.shop.application.hasAddress).toBe(false);
   world.a.machine.unhang("data");
   expect(await world.runWhile(() => !world.isInSync(), 60_000)).toBe(true);
 });

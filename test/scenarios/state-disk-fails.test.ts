@@ -7,22 +7,22 @@ import { pairInSync } from "../sim/testing/pair.ts";
  */
 test("a secondary that cannot keep its question asks nothing, and says only what it has kept", async () => {
   const world = await pairInSync();
-  world.b.disk.faults.stateError = "ENOSPC";
+  world.b.faults.stateError = "ENOSPC";
   world.a.powerCut();
   // The judges look on: they throw when something is said that no disk knows.
   await world.runFor(30_000);
   expect(world.leader()).toBe(null);
-  expect(world.controlPlane.record).toMatchObject({ epoch: 1, primary: "a" });
-  world.b.disk.faults.stateError = null;
+  expect(world.shop.record).toMatchObject({ epoch: 1, primary: "a" });
+  world.b.faults.stateError = null;
   world.b.agentDies("restarted when its disk was mended");
   expect(await world.runWhile(() => world.leader()?.id !== "b", 20_000)).toBe(true);
 });
 
 test("a primary that cannot keep its state answers nothing more, and the other one takes over", async () => {
   const world = await pairInSync();
-  world.a.disk.faults.stateError = "EIO";
+  world.a.faults.stateError = "EIO";
   // Something is to be kept: what a person asks for.
-  world.a.agent?.hosted?.module.command({ kind: "stop" });
-  expect(await world.runWhile(() => world.a.accepts, 10_000)).toBe(true);
+  world.a.command({ kind: "stop" });
+  expect(await world.runWhile(() => world.a.shop.accepts, 10_000)).toBe(true);
   expect(await world.runWhile(() => world.leader()?.id !== "b", 60_000)).toBe(true);
 });

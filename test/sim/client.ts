@@ -1,12 +1,12 @@
 import { ERRNO } from "../../node-agent/adapters/linux/errno.ts";
 import { type Call, CELLS } from "./engine/sim-server.ts";
 import type { Prng } from "./prng.ts";
-import type { SimNode } from "./sim-node.ts";
-import type { World } from "./world.ts";
+import type { SimModule } from "./sim-module.ts";
+import type { SimPart } from "./sim-part.ts";
 
 /** Calls of one application that may be unanswered at once. */
 const OPEN_MAX = 8;
-const FILES_MAX = 6;
+export const FILES_MAX = 6;
 
 /**
  * What the application does with its files, on whichever node it runs: also on one that should
@@ -14,53 +14,53 @@ const FILES_MAX = 6;
  * rename puts ever new files over, as databases do with their pointers.
  */
 export class Client {
-  readonly #world: World;
+  readonly #module: SimModule;
   readonly #prng: Prng;
   readonly #open = new Map<string, number>();
   #names = 0;
 
-  constructor(world: World) {
-    this.#world = world;
-    this.#prng = world.prng.fork("client");
+  constructor(module: SimModule) {
+    this.#module = module;
+    this.#prng = module.world.prng.fork(`client ${module.id}`);
   }
 
   /** Writes for a while, about `perSecond` calls a second. */
   burst(durationMs: number, perSecond: number): void {
-    const { clock } = this.#world;
+    const { clock } = this.#module.world;
     const endMs = clock.trueMs + durationMs;
     const again = (): void => {
       if (clock.trueMs >= endMs) return;
-      for (const node of this.#world.both()) this.#act(node);
+      for (const part of this.#module.both()) this.#act(part);
       clock.after("calendar", this.#prng.between(0.2, 1.8) * (1000 / perSecond), again);
     };
     again();
   }
 
-  #act(node: SimNode): void {
-    const { application, machine, agent } = node;
+  #act(part: SimPart): void {
+    const { application, server } = part;
+    const { machine, agent } = part.node;
     const runs = application.isRunning && !application.isFrozen && !application.isHung;
-    const server = agent?.server ?? null;
-    if (!runs || machine.isStill("application") || server === null) return;
-    const open = this.#open.get(node.id) ?? 0;
+    if (!runs || machine.isStill("application") || server === null || agent === null) return;
+    const open = this.#open.get(part.id) ?? 0;
     if (open >= OPEN_MAX) return;
-    this.#open.set(node.id, open + 1);
-    const { life } = agent ?? { life: { isAlive: false } };
+    this.#open.set(part.id, open + 1);
+    const { life } = agent;
     const over = (): void => {
-      this.#open.set(node.id, Math.max(0, (this.#open.get(node.id) ?? 1) - 1));
+      this.#open.set(part.id, Math.max(0, (this.#open.get(part.id) ?? 1) - 1));
     };
     // A call into a mount whose process died is answered by the kernel.
     const cancel = machine.after({ isAlive: true }, "kernel", "work", 30_000, over);
-    server.call(this.#choose(node), ({ result }) => {
+    server.call(this.#choose(part), ({ result }) => {
       if (!life.isAlive) return;
       cancel();
       over();
       if (result === -ERRNO.ENODEV) application.kill();
     });
-    node.wakeEngines();
+    part.wakeEngines();
   }
 
-  #choose(node: SimNode): Call {
-    const names = [...node.disk.tree.names.keys()].filter((name) => name !== "current");
+  #choose(part: SimPart): Call {
+    const names = [...part.disk.tree.names.keys()].filter((name) => name !== "current");
     const name = names.length === 0 ? null : this.#prng.pick(names);
     const roll = this.#prng.next();
     if (name === null || (roll < 0.12 && names.length < FILES_MAX)) {

@@ -17,6 +17,8 @@ const THREADS: readonly Thread[] = [
 /** `stopped`: SIGSTOP to all, clocks run on. `paused`: the hypervisor holds it, clocks stop. */
 export type Freeze = "stopped" | "paused";
 
+/** What BOOTTIME says when the machine comes up. */
+const FIRST_BOOT_MS = 10_000;
 const COALESCED_MS_MIN = 50;
 
 type Parked = { readonly life: Life; readonly dueMs: number; readonly run: () => void };
@@ -56,6 +58,11 @@ export class Machine {
     return this.#baseBootMs + (untilMs - this.#baseWorldMs) * this.#rate;
   };
 
+  /** How long it has been on. */
+  get upMs(): number {
+    return this.bootMs() - FIRST_BOOT_MS;
+  }
+
   readonly unixMs = (): number => {
     const epochMs = 1_800_000_000_000;
     return Math.floor(epochMs + this.#unixOffsetMs + this.bootMs());
@@ -80,7 +87,7 @@ export class Machine {
     this.freeze = null;
     this.hung.clear();
     this.#baseWorldMs = this.clock.nowMs;
-    this.#baseBootMs = 10_000;
+    this.#baseBootMs = FIRST_BOOT_MS;
   }
 
   powerOff(): void {

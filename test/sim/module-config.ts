@@ -1,7 +1,7 @@
 import type { MirrorConfig } from "#model/module/config.ts";
 
 /** The module of the simulated world: one replicated directory, one watched process. */
-export const moduleConfig = (defaultPrimary: "alone" | "a"): MirrorConfig => ({
+export const moduleConfig = (defaultPrimary: "alone" | "a" | "b"): MirrorConfig => ({
   mode: "mirror",
   heart: { port: null, pulseMs: null, timeoutMs: null, permanentArp: true, heartbeats: [] },
   rfs: {
@@ -19,7 +19,8 @@ export const moduleConfig = (defaultPrimary: "alone" | "a"): MirrorConfig => ({
     boot: "auto",
     bootDelayMs: 0,
     failover: true,
-    defaultPrim: defaultPrimary === "alone" ? { kind: "alone" } : { kind: "node", node: "a" },
+    defaultPrim:
+      defaultPrimary === "alone" ? { kind: "alone" } : { kind: "node", node: defaultPrimary },
     maxLoop: 3,
     loopIntervalMs: 11_000,
     automaticReboot: false,

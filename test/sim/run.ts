@@ -4,6 +4,7 @@ import { Client } from "./client.ts";
 import { FAULTS } from "./faults/all.ts";
 import type { Fault } from "./faults/fault.ts";
 import { bringBack, mend } from "./liveness.ts";
+import { startPair } from "./start-pair.ts";
 import type { Plan, PlannedFault } from "./swarm.ts";
 import type { Line } from "./trace.ts";
 import { World, type WorldOptions } from "./world.ts";
@@ -29,8 +30,9 @@ const START_MS_MAX = 60_000;
 /** Lives through one plan: start, faults while the judges look on, healing, and what must be then. */
 export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Outcome> {
   const world = new World({
-    ...{ seed: plan.seed, checkers: allCheckers(), ...options },
+    ...{ seed: plan.seed, checkers: allCheckers, ...options },
     ...{ addressMovedBy: plan.addressMovedBy, defaultPrimary: plan.defaultPrimary },
+    isCrossed: plan.isCrossed,
   });
   const onRejection = (error: unknown): void => world.bug(error);
   process.on("unhandledRejection", onRejection);
@@ -44,25 +46,23 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Out
   }
   return {
     ...{ seed: plan.seed, violation, simulatedMs: world.clock.trueMs, steps: world.clock.steps },
-    ...{ operations: world.operations, acknowledged: world.oracle.ackedCount },
+    operations: sum(world.modules.map((module) => module.operations)),
+    acknowledged: sum(world.modules.map((module) => module.oracle.ackedCount)),
     ...{ faults: world.faultsBegun, seen: world.seen, hash: world.trace.hash },
     ...{ last: world.trace.last(400), picture: world.picture() },
   };
 }
 
 async function live(world: World, plan: Plan): Promise<void> {
-  const client = new Client(world);
-  for (const node of world.both()) node.boot();
-  await world.runFor(300);
-  for (const node of world.both()) {
-    node.agent?.hosted?.module.command({ kind: "start", dataFrom: null });
-  }
-  if (!(await world.runWhile(() => !world.isInSync(), START_MS_MAX))) {
+  const clients = world.modules.map((module) => new Client(module));
+  if (!(await startPair(world, START_MS_MAX))) {
     throw new Violation("L1", `a fresh pair does not start: ${world.picture()}`);
   }
   const startMs = world.clock.trueMs;
   for (const { atMs, lastsMs, perSecond } of plan.bursts) {
-    world.clock.after("calendar", atMs, () => client.burst(lastsMs, perSecond));
+    world.clock.after("calendar", atMs, () => {
+      for (const client of clients) client.burst(lastsMs, perSecond);
+    });
   }
   for (const planned of plan.faults) {
     world.clock.after("calendar", planned.atMs, () => strike(world, planned));
@@ -71,8 +71,10 @@ async function live(world: World, plan: Plan): Promise<void> {
     if (atMs < plan.lastsMs) world.clock.after("calendar", atMs, () => mend(world));
   }
   await world.runUntil(startMs + plan.lastsMs);
-  await bringBack(world, client, plan.healsCoreOnly);
+  await bringBack(world, clients, plan.healsCoreOnly);
 }
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((a, b) => a + b, 0);
 
 const BY_NAME: ReadonlyMap<string, Fault> = new Map(FAULTS.map((fault) => [fault.name, fault]));
 

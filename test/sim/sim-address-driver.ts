@@ -48,7 +48,7 @@ export class SimAddressDriver implements AddressDriver {
     if (this.fault === "error" || this.fault === "throttled" || this.fault === "denied") {
       return { kind: "unknown", address: null, text: `the cloud answers ${this.fault}` };
     }
-    const at = this.#world.cloudAddress;
+    const at = this.#world.module(want.moduleId).cloudAddress;
     const kind = at === want.nodeId ? "agrees" : "differs";
     return { kind, address: "10.0.0.100", text: `the address is at ${at ?? "nobody"}` };
   }
@@ -66,7 +66,8 @@ export class SimAddressDriver implements AddressDriver {
   }
 
   #land(want: AddressWant, fault: AddressFault | null): Step {
-    const move = (to: string | null): void => this.#world.moveCloudAddress(to);
+    const module = this.#world.module(want.moduleId);
+    const move = (to: string | null): void => module.moveCloudAddress(to);
     switch (fault) {
       case null:
       case "hang":

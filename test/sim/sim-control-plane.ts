@@ -11,7 +11,8 @@ import { memoryBlobStore, memoryEventLog } from "../../functions/stores/memory/m
 import type { VoteOutcome } from "../../node-agent/mirror/witness.ts";
 import type { Life } from "./machine.ts";
 import { SimAddressDriver } from "./sim-address-driver.ts";
-import { CLUSTER, MODULE, signatureOf } from "./sim-agent.ts";
+import { CLUSTER } from "./sim-agent.ts";
+import { signatureOf } from "./sim-hosted.ts";
 import type { SimNode } from "./sim-node.ts";
 import { SimStore } from "./sim-store.ts";
 import type { World } from "./world.ts";
@@ -39,6 +40,7 @@ export class SimControlPlane {
   readonly #world: World;
   readonly #prng;
   readonly #cp: ControlPlane;
+  readonly #records = new Map<string, { text: string | null; record: WitnessRecord | null }>();
   #arbiter: Arbiter;
   #reconciler: Reconciler;
 
@@ -47,9 +49,9 @@ export class SimControlPlane {
     const { clock } = world;
     this.#prng = world.prng.fork("control plane");
     this.store = new SimStore(clock, world.prng.fork("table"));
-    this.store.onWrite = (partition, was, now) => {
+    this.store.onWrite = (partition, id, was, now) => {
       const record = parse(now);
-      if (partition === WITNESS && record !== null) world.onRecord(parse(was), record);
+      if (partition === WITNESS && record !== null) world.module(id).onRecord(parse(was), record);
     };
     this.driver = new SimAddressDriver(world);
     this.#cp = openControlPlane({
@@ -67,19 +69,29 @@ export class SimControlPlane {
     this.#reconciler = this.#newReconciler();
   }
 
-  get record(): WitnessRecord | null {
-    return parse(this.store.peek(WITNESS, MODULE));
+  recordOf(moduleId: string): WitnessRecord | null {
+    const text = this.store.peek(WITNESS, moduleId);
+    let known = this.#records.get(moduleId);
+    if (known === undefined || known.text !== text) {
+      known = { text, record: parse(text) };
+      this.#records.set(moduleId, known);
+    }
+    return known.record;
+  }
+
+  get nowUnixMs(): number {
+    return this.#cp.clock.nowMs();
   }
 
   /** Makes the cluster's own record; call it once, before the nodes start. */
   async begin(): Promise<void> {
-    const entry = {
-      ...{ id: MODULE, mode: "mirror" as const, version: 1, sha256: "0".repeat(64), bytes: 1 },
+    const modules = this.#world.modules.map(({ id }) => ({
+      ...{ id, mode: "mirror" as const, version: 1, sha256: "0".repeat(64), bytes: 1 },
       ...{ nodes: ["a", "b"], uploadedAtMs: 1, uploadedBy: "ann" },
-    };
+    }));
     await this.#cp.clusters.write(EVERYWHERE, CLUSTER, 0, {
       settings: this.#world.settings,
-      modules: [entry],
+      modules,
       version: 1,
       createdAtMs: 1,
     });
@@ -102,7 +114,7 @@ export class SimControlPlane {
 
   restoreStore(isEmpty: boolean): void {
     this.store.restore(isEmpty, (key) => !key.startsWith("witness/"));
-    this.#world.onStoreRestored(this.record);
+    this.#world.onStoreRestored(this.#world.shop.record);
   }
 
   /** A node's vote, by HTTPS: it may be lost on either way, come twice, or come late. */
@@ -127,8 +139,8 @@ export class SimControlPlane {
     );
     const text = JSON.stringify(request);
     // A look at the record that finds nothing new is part of a world at rest.
-    const isRoutine = request.kind === "read" && this.#isWell;
-    if (isRoutine) node.readMs = machine.clock.nowMs;
+    const isRoutine = request.kind === "read" && this.isWell;
+    if (isRoutine) node.part(request.moduleId).readMs = machine.clock.nowMs;
     const reply = (outcome: VoteOutcome): void => {
       const isGranted = outcome.kind === "answered" && outcome.answer.kind === "granted";
       const onLost = (): void => {
@@ -157,13 +169,14 @@ export class SimControlPlane {
   async #take(nodeId: string, request: VoteRequest): Promise<VoteOutcome> {
     const { clock } = this.#world;
     const { promise, resolve } = Promise.withResolvers<void>();
-    const isRoutine = request.kind === "read" && this.#isWell;
+    const isRoutine = request.kind === "read" && this.isWell;
     clock.after(isRoutine ? "routine" : "work", 1 + this.faults.delayMs, resolve);
     await promise;
     if (this.faults.isDown) return await new Promise(() => undefined);
     if (this.#prng.chance(this.faults.nonsense)) return { kind: "unknown", cause: "status 500" };
     const timers = TIMER_PROFILES[this.#world.profile];
-    const place = { clusterId: CLUSTER, moduleId: MODULE, nodeId, nodes: ["a", "b"], timers };
+    const { moduleId } = request;
+    const place = { clusterId: CLUSTER, moduleId, nodeId, nodes: ["a", "b"], timers };
     try {
       const answered = await this.#arbiter.vote(place, request);
       if (this.faults.isDown) return await new Promise(() => undefined);
@@ -175,7 +188,7 @@ export class SimControlPlane {
     }
   }
 
-  get #isWell(): boolean {
+  get isWell(): boolean {
     const { isDown, nonsense, echo, delayMs } = this.faults;
     return !isDown && nonsense + echo + delayMs === 0 && this.store.isWell;
   }

@@ -237,35 +237,39 @@ export type DiskFaults = {
   slowMs: number;
 };
 
+export const WELL: DiskFaults = { dataError: null, stateError: null, slowMs: 0 };
+
+/** What one module has on a node's disk. */
 export class SimDisk {
   readonly tree: SimTree;
-  readonly faults: DiskFaults = { dataError: null, stateError: null, slowMs: 0 };
-  /** The quorum file: absent, as written, or damaged. */
-  #quorum: string | null = null;
+  readonly faults: DiskFaults;
+  /** The quorum file: absent, as written, or damaged. Whoever reads it changes nothing of it. */
+  #quorum: NodeDisk | null = null;
   #isDamaged = false;
   /** Marker files of the state folder. */
   readonly markers = new Set<string>();
   onPersist: (was: NodeDisk | null, now: NodeDisk) => void = () => undefined;
 
-  constructor(nowMs: () => number) {
+  constructor(nowMs: () => number, faults: DiskFaults) {
     this.tree = new SimTree(nowMs);
+    this.faults = faults;
   }
 
   get quorum(): NodeDisk | null {
-    return this.#quorum === null || this.#isDamaged ? null : JSON.parse(this.#quorum);
+    return this.#isDamaged ? null : this.#quorum;
   }
 
   readQuorum(): FoundDisk {
     if (this.#isDamaged) return { disk: null, isDiskLost: true, detail: "checksum" };
     if (this.#quorum === null) return { disk: null, isDiskLost: false, detail: "no file" };
-    return { disk: JSON.parse(this.#quorum), isDiskLost: false, detail: "read" };
+    return { disk: this.#quorum, isDiskLost: false, detail: "read" };
   }
 
   /** Atomic and durable when it returns, as the real one is. */
   writeQuorum(disk: NodeDisk): void {
     if (this.faults.stateError !== null) throw new Error(`${this.faults.stateError}: quorum.json`);
     const was = this.quorum;
-    this.#quorum = JSON.stringify(disk);
+    this.#quorum = disk;
     this.#isDamaged = false;
     this.onPersist(was, disk);
   }

@@ -7,7 +7,7 @@ export type GuardOptions = {
   /** Starts an agent; it tells when that has died. */
   readonly startAgent: () => void;
   readonly killAgent: () => void;
-  readonly takeDown: (targets: FenceTargets) => void;
+  readonly takeDown: (moduleId: string, targets: FenceTargets) => void;
 };
 
 const TICK_MS = 100;
@@ -62,7 +62,7 @@ export class SimGuard {
     const { machine, takeDown, killAgent } = this.#options;
     const nowMs = machine.bootMs();
     for (const { moduleId, targets } of this.#book.due(this.#isAgentAlive, nowMs)) {
-      takeDown(targets);
+      takeDown(moduleId, targets);
       this.#book.noteFenced(moduleId);
     }
     if (this.#isAgentAlive && this.#book.isAgentBeyondHope(nowMs)) killAgent();

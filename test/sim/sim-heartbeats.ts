@@ -25,7 +25,7 @@ import type { OpenError } from "../../node-agent/peer/sealed-datagram.ts";
 import type { SessionKeys } from "../../node-agent/peer/session-keys.ts";
 import type { ThreadCommand, ThreadEvent } from "../../node-agent/peer/thread-messages.ts";
 import type { Life, Machine } from "./machine.ts";
-import type { SimNet } from "./sim-net.ts";
+import { isDamaged, type SimNet } from "./sim-net.ts";
 
 /**
  * The heartbeat thread of a simulated agent: the production mind (heartbeat-core.ts) with tasks for
@@ -42,8 +42,8 @@ export type HeartbeatOptions = {
   readonly hangAfterMs: number;
   readonly onGuardReport: (report: GuardReport) => void;
   /** For judges: what this node says and promises. True: the agent died of it. */
-  readonly onPublish: (state: PeerState) => boolean;
-  readonly onPromise: (epoch: Epoch | null) => boolean;
+  readonly onPublish: (moduleId: ModuleId, state: PeerState) => boolean;
+  readonly onPromise: (moduleId: ModuleId, epoch: Epoch | null) => boolean;
   readonly onSent: () => void;
 };
 
@@ -67,20 +67,22 @@ class SimSealer {
     const session = this.#sessions[0];
     if (session === undefined) return null;
     session.sent += 1;
-    return Buffer.from(`${session.id} ${session.sent} ${text.length} ${text}`);
+    return Buffer.from(`${session.id} ${session.sent} ${text}`);
   }
 
   open(datagram: Buffer): Result<string, OpenError> {
     const sealed = datagram.toString();
-    const [id = "", counterText = "", length = ""] = sealed.split(" ", 3);
+    const idEnds = sealed.indexOf(" ");
+    const counterEnds = sealed.indexOf(" ", idEnds + 1);
+    const id = sealed.slice(0, idEnds);
     const session = this.#sessions.find((one) => one.id === id);
     if (session === undefined) return err("unknownSession");
-    const counter = Number(counterText);
+    const counter = Number(sealed.slice(idEnds + 1, counterEnds));
     if (!isFresh(session.window, counter)) return err("replayed");
-    const text = sealed.slice(id.length + counterText.length + length.length + 3);
-    if (text.length !== Number(length) || !text.endsWith("}")) return err("unauthentic");
+    // Before anything of it counts, as the real one does: a wrong counter would shut out all others.
+    if (isDamaged(datagram)) return err("unauthentic");
     session.window = noteSeen(session.window, counter);
-    return ok(text);
+    return ok(sealed.slice(counterEnds + 1));
   }
 }
 
@@ -95,8 +97,11 @@ export class SimHeartbeats implements Heartbeats {
   #lastBeatMs = Number.NEGATIVE_INFINITY;
   #isBeatPlanned = false;
   #isClosed = false;
-  #said: unknown = null;
-  #parsed: PeerState | null = null;
+  /** What the peer said last of each module, and what that means. */
+  readonly #said = new Map<
+    ModuleId,
+    { readonly said: unknown; readonly means: PeerState | null }
+  >();
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
@@ -137,7 +142,7 @@ export class SimHeartbeats implements Heartbeats {
   }
 
   publish(moduleId: ModuleId, state: PeerState): void {
-    if (this.#options.onPublish(state)) return;
+    if (this.#options.onPublish(moduleId, state)) return;
     this.#tell({ kind: "publish", moduleId, stateJson: JSON.stringify(state) });
   }
 
@@ -149,7 +154,7 @@ export class SimHeartbeats implements Heartbeats {
     this.#requestId += 1;
     const requestId = this.#requestId;
     const { promise, resolve } = Promise.withResolvers<PromiseAnswer>();
-    if (this.#options.onPromise(terms?.epoch ?? null)) return promise;
+    if (this.#options.onPromise(moduleId, terms?.epoch ?? null)) return promise;
     this.#pending.set(requestId, resolve);
     this.#tell({ kind: "promise", requestId, moduleId, terms });
     return promise;
@@ -256,11 +261,12 @@ export class SimHeartbeats implements Heartbeats {
     } else if (event.kind === "peerState") {
       const { kind: _, ...message } = event;
       // Nearly always the same as before: judging it again would only take time.
-      if (!areEqual(message.state, this.#said)) {
-        this.#said = message.state;
-        this.#parsed = parsePeerState(message.state);
+      let known = this.#said.get(message.moduleId);
+      if (known === undefined || !areEqual(message.state, known.said)) {
+        known = { said: message.state, means: parsePeerState(message.state) };
+        this.#said.set(message.moduleId, known);
       }
-      const state = this.#parsed;
+      const state = known.means;
       if (state === null) return;
       for (const listener of this.#onPeerState) listener({ ...message, state });
     } else if (event.kind === "view") {

@@ -98,6 +98,12 @@ export class SimNet {
     const copy = Buffer.from(bytes);
     const at = this.#prng.int(0, copy.length - 1);
     copy[at] = (copy[at] ?? 0) ^ (1 << this.#prng.int(0, 7));
+    DAMAGED.add(copy);
     return copy;
   }
 }
+
+const DAMAGED = new WeakSet<Buffer>();
+
+/** What a real seal's tag tells: are these the bytes that were sent? */
+export const isDamaged = (bytes: Buffer): boolean => DAMAGED.has(bytes);

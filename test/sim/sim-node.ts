@@ -1,35 +1,35 @@
 import type { Buffer } from "node:buffer";
-import type { NodeDisk } from "#model/quorum/disk.ts";
+import type { Command } from "#model/quorum/types.ts";
 import type { FenceTargets } from "../../node-agent/guard/fence-order.ts";
 import { Machine } from "./machine.ts";
+import type { Prng } from "./prng.ts";
 import { SimAgent } from "./sim-agent.ts";
-import { SimDisk } from "./sim-disk.ts";
+import { type DiskFaults, WELL } from "./sim-disk.ts";
 import { SimGuard } from "./sim-guard.ts";
-import { SimApplication } from "./sim-service.ts";
+import { SimPart } from "./sim-part.ts";
 import type { World } from "./world.ts";
 
-/** A data node: its machine, its disk, the guard, the agent and the application on it. */
+/** A data node: its machine, its disk, the guard, the agent, and what it has of each module. */
 export class SimNode {
   readonly id: "a" | "b";
   readonly world: World;
   readonly machine: Machine;
-  readonly disk: SimDisk;
-  readonly application = new SimApplication();
+  /** Of the disk, which all modules share. */
+  readonly faults: DiskFaults = { ...WELL };
+  readonly parts: readonly SimPart[];
   guard: SimGuard | null = null;
   agent: SimAgent | null = null;
-  resyncPhase = "";
-  /** When it last asked the witness for nothing but the record. */
-  readMs = 0;
   /** Its disk failed since somebody last looked after it. */
   hadDiskFault = false;
+  readonly #chance: Prng;
   #agents = 0;
 
   constructor(world: World, id: "a" | "b", unixOffsetMs: number, phaseMs: number) {
     this.world = world;
     this.id = id;
     this.machine = new Machine(id, world.clock, unixOffsetMs, phaseMs);
-    this.disk = new SimDisk(() => world.clock.trueMs);
-    this.disk.onPersist = (was, now) => world.onPersist(this, was, now);
+    this.parts = world.modules.map((module) => new SimPart(this, module));
+    this.#chance = world.prng.fork(`orders ${id}`);
   }
 
   get peerId(): "a" | "b" {
@@ -40,48 +40,37 @@ export class SimNode {
     return this.world.node(this.peerId);
   }
 
-  get quorum(): NodeDisk | null {
-    return this.disk.quorum;
+  part(moduleId: string): SimPart {
+    const found = this.parts.find((part) => part.module.id === moduleId);
+    if (found === undefined) throw new Error(`there is no module ${moduleId}`);
+    return found;
   }
 
-  /** Would an application's call that comes now be carried out and answered? */
-  get accepts(): boolean {
-    const { agent, machine } = this;
-    if (agent === null || !machine.isOn || machine.freeze !== null) return false;
-    for (const engine of agent.engines) {
-      const { cell, server } = engine;
-      if (!engine.isPrimary || cell === null || server === null || server.isGone) continue;
-      if (!machine.hung.has("data") && cell.isLive(machine.bootMs())) return true;
-    }
-    return false;
+  /** What it has of the module that is always there. */
+  get shop(): SimPart {
+    return this.part("shop");
   }
 
-  /** The same, with the epoch; 0 when it does not accept. */
-  get acceptedEpoch(): number {
-    return this.accepts ? (this.servedEpoch ?? 0) : 0;
+  /** One of its modules, when there are several. */
+  anyPart(): SimPart {
+    return this.parts.length === 1 ? this.shop : this.#chance.pick(this.parts);
   }
 
-  get servedEpoch(): number | null {
-    for (const engine of this.agent?.engines ?? []) {
-      if (engine.isPrimary) return engine.cell?.servingEpoch ?? null;
-    }
-    return null;
-  }
-
-  inspectData(): "empty" | "hasData" | "unknown" {
-    if (this.disk.faults.dataError === "EIO") return "unknown";
-    return this.disk.tree.isEmpty ? "empty" : "hasData";
+  /** A person's word about one of its modules; nobody hears it where no agent runs. */
+  command(command: Command): void {
+    this.anyPart().hosted?.module.command(command);
   }
 
   boot(): void {
     if (this.machine.isOn) return;
     this.machine.powerOn();
+    this.world.disturb();
     const { machine } = this;
     this.guard = new SimGuard({
       machine,
       startAgent: () => this.#startAgent(),
       killAgent: () => this.agentDies("the guard killed it"),
-      takeDown: (targets) => this.#takeDown(targets),
+      takeDown: (moduleId, targets) => this.#takeDown(moduleId, targets),
     });
   }
 
@@ -93,11 +82,31 @@ export class SimNode {
     if (this.guard !== null) this.guard.life.isAlive = false;
     this.guard = null;
     this.machine.powerOff();
-    this.application.kill();
-    this.application.hasAddress = false;
-    this.world.onAddress(this);
-    this.disk.losePower(this.world.prng.fork(`power ${this.id} ${this.machine.bootNumber}`));
-    this.world.onLoss(this, "cached");
+    const chance = this.world.prng.fork(`power ${this.id} ${this.machine.bootNumber}`);
+    for (const part of this.parts) {
+      part.application.kill();
+      part.application.hasAddress = false;
+      part.module.onAddress();
+      part.disk.losePower(chance);
+      part.module.onLoss(part, "cached");
+    }
+  }
+
+  /** An empty disk is put in its place. */
+  replaceDisk(): void {
+    for (const part of this.parts) {
+      part.disk.replace();
+      part.module.onLoss(part, "all");
+    }
+  }
+
+  /** Everything on its disk as it is now, to be put back later. */
+  snapshotDisk(): () => void {
+    const puttingBack = this.parts.map((part) => part.disk.snapshot());
+    return () => {
+      for (const putBack of puttingBack) putBack();
+      for (const part of this.parts) part.module.onLoss(part, "all");
+    };
   }
 
   /** The agent's process ends. Its mounts end with it; the application and the address stay. */
@@ -109,11 +118,6 @@ export class SimNode {
     agent.die();
     this.guard?.agentDied();
     this.world.afterChange();
-  }
-
-  /** An application has called: the loops that serve it have something to do. */
-  wakeEngines(): void {
-    for (const engine of this.agent?.engines ?? []) engine.wake();
   }
 
   deliver(from: string, datagram: Buffer): void {
@@ -129,12 +133,13 @@ export class SimNode {
     this.agent = new SimAgent(this, this.#agents);
   }
 
-  #takeDown(targets: FenceTargets): void {
-    this.world.note(`${this.id} guard takes down`);
+  #takeDown(moduleId: string, targets: FenceTargets): void {
+    this.world.note(`${this.id} guard takes down`, moduleId);
     this.world.see("guard fences");
-    if (targets.addresses.length > 0) this.application.hasAddress = false;
-    this.world.onAddress(this);
-    this.application.kill();
-    for (const engine of this.agent?.engines ?? []) engine.takeMountAway();
+    const part = this.part(moduleId);
+    if (targets.addresses.length > 0) part.application.hasAddress = false;
+    part.module.onAddress();
+    part.application.kill();
+    for (const engine of part.engines) engine.takeMountAway();
   }
 }

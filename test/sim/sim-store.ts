@@ -35,7 +35,8 @@ export class SimStore implements RecordStore {
   #past = new Map<string, { readonly kept: Kept | undefined; readonly atMs: number }>();
   #backup: ReadonlyMap<string, Kept> = new Map();
   #incarnations = 1;
-  onWrite: (partition: string, was: string | null, now: string) => void = () => undefined;
+  onWrite: (partition: string, id: string, was: string | null, now: string) => void = () =>
+    undefined;
 
   constructor(clock: VirtualClock, prng: Prng) {
     this.#clock = clock;
@@ -124,7 +125,7 @@ export class SimStore implements RecordStore {
     if (!isCurrent && this.staleForMs === 0) return false;
     this.#past.set(key, { kept, atMs: this.#clock.trueMs });
     this.#records.set(key, { version: seenVersion + 1, text });
-    this.onWrite(partition, kept?.text ?? null, text);
+    this.onWrite(partition, id, kept?.text ?? null, text);
     return true;
   }
 

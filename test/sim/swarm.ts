@@ -15,6 +15,8 @@ export type Plan = {
   readonly lastsMs: number;
   readonly addressMovedBy: "nodes" | "cloud";
   readonly defaultPrimary: "alone" | "a";
+  /** A second module on the same nodes, which prefers the other one. */
+  readonly isCrossed: boolean;
   /** Only two voters come back in the end: the witness and a node that has everything. */
   readonly healsCoreOnly: boolean;
   readonly faults: readonly PlannedFault[];
@@ -69,5 +71,6 @@ export function planOf(seed: number, hours: number): Plan {
     addressMovedBy: prng.pick(["nodes", "cloud"]),
     defaultPrimary: prng.pick(["alone", "alone", "a"]),
     healsCoreOnly: prng.chance(0.2),
+    isCrossed: prng.chance(0.15),
   };
 }

@@ -27,14 +27,15 @@ export type TraceEvent =
   | { readonly ev: "fault"; readonly text: string }
   | { readonly ev: "note"; readonly text: string };
 
-export type Line = { readonly t: number } & TraceEvent;
+/** `module` where it is not the first one. */
+export type Line = { readonly t: number; readonly module?: string } & TraceEvent;
 
+const FIRST_MODULE = "shop";
 /** Events that are shown when something was found. */
 const LAST_MAX = 400;
 
 export class Trace {
   readonly #last: Line[] = [];
-  readonly #listeners: ((event: TraceEvent) => void)[] = [];
   readonly #nowMs: () => number;
   readonly #write: ((line: string) => void) | null;
   #hash = 0x811c9dc5;
@@ -44,17 +45,14 @@ export class Trace {
     this.#write = write;
   }
 
-  add(event: TraceEvent): void {
-    const line: Line = { t: Math.round(this.#nowMs() * 1000) / 1_000_000, ...event };
+  add(event: TraceEvent, moduleId = FIRST_MODULE): void {
+    const t = Math.round(this.#nowMs() * 1000) / 1_000_000;
+    const line: Line =
+      moduleId === FIRST_MODULE ? { t, ...event } : { t, module: moduleId, ...event };
     this.#last.push(line);
     if (this.#last.length > 2 * LAST_MAX) this.#last.splice(0, LAST_MAX);
     if (event.ev !== "note") this.#mix(JSON.stringify(line));
     if (this.#write !== null) this.#write(JSON.stringify(line));
-    for (const listener of this.#listeners) listener(event);
-  }
-
-  onEvent(listener: (event: TraceEvent) => void): void {
-    this.#listeners.push(listener);
   }
 
   /** The newest events, oldest first. */

@@ -85,6 +85,7 @@ export class VirtualClock {
   #untilMs = 0;
   #afterStep: () => void = () => undefined;
   #run: PromiseWithResolvers<void> | null = null;
+  #failure: { readonly error: unknown } | null = null;
   /** The kind of the task that runs now; what it plans may depend on it. */
   running: Kind = "work";
 
@@ -129,6 +130,8 @@ export class VirtualClock {
   runUntil(trueMs: number, afterStep: () => void): Promise<void> {
     this.#untilMs = trueMs;
     this.#afterStep = afterStep;
+    // What was found between two runs ends the next one.
+    if (this.#failure !== null) return Promise.reject(this.#failure.error);
     const run = Promise.withResolvers<void>();
     this.#run = run;
     setImmediate(this.#step);
@@ -137,6 +140,7 @@ export class VirtualClock {
 
   /** Ends the run at once, as a checker found something. */
   fail(error: unknown): void {
+    this.#failure ??= { error };
     const run = this.#run;
     this.#run = null;
     run?.reject(error);

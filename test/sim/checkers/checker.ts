@@ -44,6 +44,15 @@ export interface Scene {
   view(id: string): NodeView;
   /** Everything has been well and nobody has written for a while. */
   readonly isIdle: boolean;
+  /** One node serves, the other one holds everything, and the witness knows it. */
+  readonly isInSync: boolean;
+  /** Since when the protocol alone is waited for; null while it is not (due.ts). */
+  readonly serviceDueSinceMs: number | null;
+  readonly syncDueSinceMs: number | null;
+  /** How long a node promises to help nobody else. */
+  readonly leaseMs: number;
+  /** What bringing a whole copy over may take. */
+  readonly transferMs: number;
   /** What a majority has decided last. */
   readonly authority: {
     readonly epoch: number;
@@ -71,4 +80,11 @@ export interface Checker {
   onMessage?(node: NodeView, scene: Scene): void;
   /** Anything that people can read. */
   onText?(text: string): void;
+  /** Everything was healed, and yet nobody serves. */
+  onNobodyServes?(
+    scene: Scene,
+    why: { readonly isCopyLost: boolean; readonly isForced: boolean },
+  ): void;
+  /** Nobody writes any more, and everything had time to come to rest. */
+  onEnd?(scene: Scene): void;
 }

@@ -4,7 +4,10 @@ import { freshRecord } from "#model/quorum/recover-record.ts";
 import { Oracle } from "../oracle.ts";
 import { SimTree } from "../sim-disk.ts";
 import type { Checker, NodeView, Scene } from "./checker.ts";
+import { ServiceReturns } from "./l1-service.ts";
+import { PairReturns } from "./l2-in-sync.ts";
 import { NoStorms } from "./l3-messages.ts";
+import { EveryStateHasAnExit } from "./l4-exits.ts";
 import { OnePrimary } from "./s1-one-primary.ts";
 import { EpochsRise } from "./s2-epochs.ts";
 import { OnlyMembers } from "./s3-membership.ts";
@@ -13,6 +16,7 @@ import { AcknowledgedEverywhere } from "./s5-acknowledged.ts";
 import { AddressFollows } from "./s6-address.ts";
 import { AppliedInOrder } from "./s7-applied.ts";
 import { NoHalfWrittenPrimary } from "./s8-half-written.ts";
+import { CopiesAreEqual } from "./s9-equal.ts";
 import { VotesHold } from "./s10-votes.ts";
 import { NoSecrets } from "./s12-secrets.ts";
 
@@ -37,6 +41,8 @@ function scene() {
   const [a, b] = [view("a"), view("b")];
   const made: Changeable<Scene> = {
     ...{ nowMs: 0, trueMs: 0, oracle: new Oracle(), nodes: [a, b], isIdle: false },
+    ...{ isInSync: false, serviceDueSinceMs: null, syncDueSinceMs: null },
+    ...{ leaseMs: 2000, transferMs: 1000 },
     view: (id: string) => (id === "a" ? a : b),
     authority: { epoch: 1, primary: "a", inSync: ["a", "b"] },
   };
@@ -222,6 +228,19 @@ test("S8: a primary from half a copy, and half a copy that counts as whole", () 
   expect(verdict(checker, () => checker.onEvent(on, made))).toEqual(breaks("S8"));
   const [was, now] = [disk({ outdated: true }), disk({ outdated: false, primary: "a" })];
   expect(verdict(checker, () => checker.onPersist(b, was, now))).toEqual(breaks("S8"));
+  b.isHalfWritten = false;
+  expect(verdict(checker, () => checker.onPersist(b, was, now))).toBe(null);
+});
+
+test("S8: not a copy that a person forced, until it is outdated again", () => {
+  const { made, b } = scene();
+  const checker = new NoHalfWrittenPrimary();
+  b.isHalfWritten = true;
+  const on = { ev: "writable", node: "b", epoch: 3, on: true } as const;
+  checker.onEvent({ ev: "force", node: "b", epoch: 2 }, made);
+  expect(verdict(checker, () => checker.onEvent(on, made))).toBe(null);
+  checker.onPersist(b, disk(), disk({ outdated: true }));
+  expect(verdict(checker, () => checker.onEvent(on, made))).toEqual(breaks("S8"));
 });
 
 test("S10: a forgotten vote, a question that was not kept, help beside an open question", () => {
@@ -244,6 +263,66 @@ test("S12: a secret in a line that people can read", () => {
   const checker = new NoSecrets();
   expect(verdict(checker, () => checker.onText("all is well"))).toBe(null);
   expect(verdict(checker, () => checker.onText("key CANARY-key-1"))).toEqual(breaks("S12"));
+});
+
+test("L1: nobody serves though one could; not one that has other things to wait for", () => {
+  const { made, a } = scene();
+  const checker = new ServiceReturns();
+  made.nowMs = 100_000;
+  expect(verdict(checker, () => checker.onStep(made))).toBe(null);
+  made.serviceDueSinceMs = 93_000;
+  expect(verdict(checker, () => checker.onStep(made))).toBe(null);
+  made.nowMs = 100_001;
+  expect(verdict(checker, () => checker.onStep(made))).toEqual(breaks("L1"));
+  a.accepts = true;
+  expect(verdict(checker, () => checker.onStep(made))).toBe(null);
+});
+
+test("L2: a pair that does not come together; nor again, after it was", () => {
+  const { made } = scene();
+  const checker = new PairReturns();
+  Object.assign(made, { syncDueSinceMs: 10_000, nowMs: 41_000 });
+  expect(verdict(checker, () => checker.onStep(made))).toBe(null);
+  const tooLong = new PairReturns();
+  made.nowMs = 41_001;
+  expect(verdict(tooLong, () => tooLong.onStep(made))).toEqual(breaks("L2"));
+  made.isInSync = true;
+  expect(verdict(checker, () => checker.onStep(made))).toBe(null);
+  Object.assign(made, { isInSync: false, nowMs: 72_003 });
+  expect(verdict(checker, () => checker.onStep(made))).toEqual(breaks("L2"));
+  made.syncDueSinceMs = null;
+  expect(verdict(checker, () => checker.onStep(made))).toBe(null);
+});
+
+describe("L4", () => {
+  test("a state without an exit: no copy was lost, or a person does not help either", () => {
+    const { made, a } = scene();
+    const checker = new EveryStateHasAnExit();
+    const judge = (isCopyLost: boolean, isForced: boolean) =>
+      verdict(checker, () => checker.onNobodyServes(made, { isCopyLost, isForced }));
+    expect(judge(false, false)).toEqual(breaks("L4"));
+    expect(judge(true, false)).toBe(null);
+    expect(judge(true, true)).toEqual(breaks("L4"));
+    a.accepts = true;
+    expect(judge(true, true)).toBe(null);
+  });
+
+  test("a pair that does not stay together", () => {
+    const { made } = scene();
+    const checker = new EveryStateHasAnExit();
+    expect(verdict(checker, () => checker.onEnd(made))).toEqual(breaks("L4"));
+    made.isInSync = true;
+    expect(verdict(checker, () => checker.onEnd(made))).toBe(null);
+  });
+});
+
+test("S9: copies that differ when nobody writes any more", () => {
+  const { made, a, b } = scene();
+  const checker = new CopiesAreEqual();
+  written(made.oracle, [a.tree, b.tree]);
+  expect(verdict(checker, () => checker.onEnd(made))).toBe(null);
+  written(made.oracle, [a.tree]);
+  expect(verdict(checker, () => checker.onEnd(made))).toEqual(breaks("S9"));
 });
 
 test("L3: a storm of messages, and one in peace", () => {

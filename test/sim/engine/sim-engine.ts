@@ -1,8 +1,6 @@
 import type { Epoch } from "#model/shared/ids.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
-import { LeaseCell } from "../../../node-agent/peer/lease-cell.ts";
-import { assembleCore } from "../../../node-agent/replication/assemble-core.ts";
-import type { Core } from "../../../node-agent/replication/core.ts";
+import type { LeaseCell } from "../../../node-agent/peer/lease-cell.ts";
 import type {
   Command,
   CommandResult,
@@ -18,76 +16,47 @@ import type {
   ReplicationEngine,
   SessionKey,
 } from "../../../node-agent/replication/engine.ts";
-import type { Life, Machine, Thread } from "../machine.ts";
-import type { Op, Oracle } from "../oracle.ts";
-import type { Prng } from "../prng.ts";
-import type { SimDisk } from "../sim-disk.ts";
-import { Descriptors, SimPoller, type SimSockets } from "../sim-sockets.ts";
-import type { Kind } from "../virtual-clock.ts";
-import { type Applied, SimApplier } from "./sim-applier.ts";
-import { ROOT_FD, SimBlocking } from "./sim-blocking.ts";
-import { INCOMPLETE, JOINED, type ResyncHost, SourceRun, TargetRun } from "./sim-resync.ts";
-import { type Answer, type Call, SimServer } from "./sim-server.ts";
+import { DataLoop, type LoopHost } from "./data-loop.ts";
+import { INCOMPLETE, JOINED } from "./resync-run.ts";
+import type { SimServer } from "./sim-server.ts";
 
-export type EngineHost = {
-  readonly machine: Machine;
-  readonly life: Life;
-  readonly sockets: SimSockets;
-  readonly prng: Prng;
-  readonly disk: SimDisk;
-  readonly oracle: Oracle;
-  readonly resyncFileMs: number;
-  readonly onIssued: (op: Op) => void;
-  readonly onReply: (call: Call, answer: Answer) => void;
-  readonly onApplied: (applied: Applied) => void;
-  readonly onDurable: () => void;
-  readonly onPhase: (phase: string) => void;
-  /** The process ends: its descriptors with it. */
-  readonly onDeath: (closeAll: () => void) => void;
+export type EngineHost = LoopHost & {
   readonly onOpened: (engine: SimEngine) => void;
   readonly onClosed: (engine: SimEngine) => void;
 };
 
 const COMMAND_MS_MAX = 90_000;
-/** A message from one thread to another. */
-const HAND_OVER_MS = 0.05;
+const OPEN_MS = 20;
 const CLOSED: EngineError = { kind: "wrongState", detail: "the engine is not open" };
 
 /**
- * The replication engine of a simulated node: the production data loop (node-agent/replication)
- * over simulated sockets, disk, mount and helper threads. What replication-engine.ts and
- * data-thread.ts do around that loop with mounts and threads is done here with tasks.
+ * The replication engine of a simulated node, as the module sees it. What replication-engine.ts
+ * does with mounts and a thread is done here with a loop of tasks (data-loop.ts).
  */
 export class SimEngine implements ReplicationEngine {
   readonly host: EngineHost;
+  readonly #loop: DataLoop;
   readonly #listeners: ((event: EngineEvent) => void)[] = [];
   readonly #sessions: SessionKey[] = [];
-  readonly #inbox: ToCore[] = [];
   readonly #waiting = new Map<
     number,
     { readonly settle: (result: CommandResult) => void; cancel: () => void }
   >();
-  readonly #descriptors: Descriptors;
   #addresses: readonly PeerAddress[] = [];
-  #core: Core | null = null;
-  #cell: LeaseCell | null = null;
-  server: SimServer | null = null;
   #isUsed = false;
   #role: "primary" | "secondary" = "secondary";
-  #isAwake = false;
-  #cancelTurn: () => void = () => undefined;
-  #isTurnSoon = false;
   #nextId = 1;
   #isClosed = false;
   #epoch: Epoch = 0;
-  #timeoutMs = 0;
-  #poller: SimPoller | null = null;
 
   constructor(host: EngineHost) {
     this.host = host;
-    const { sockets, machine, prng } = host;
-    this.#descriptors = new Descriptors(sockets, machine, prng, () => this.#wake());
-    host.onDeath(() => this.#descriptors.closeAll());
+    this.#loop = new DataLoop({
+      host,
+      epoch: () => this.#epoch,
+      emit: (event) => this.#emit(event),
+      reply: (id, result) => this.#settle(id, result),
+    });
   }
 
   get isPrimary(): boolean {
@@ -95,19 +64,22 @@ export class SimEngine implements ReplicationEngine {
   }
 
   get cell(): LeaseCell | null {
-    return this.#cell;
+    return this.#loop.cell;
+  }
+
+  get server(): SimServer | null {
+    return this.#loop.server;
   }
 
   async open(options: OpenOptions): Promise<Result<Opened, EngineError>> {
     if (this.#isUsed) return err({ kind: "wrongState", detail: "an engine is opened once" });
     this.#isUsed = true;
-    await this.#later("main", 20);
+    await this.#later(OPEN_MS);
     const { disk } = this.host;
     if (disk.faults.dataError === "EIO") {
       return err({ kind: "mountFailed", path: options.trees[0]?.path ?? "", detail: "EIO" });
     }
-    const { fd, port } = this.#descriptors.listen();
-    this.#assemble(options, fd);
+    const port = this.#loop.start(options);
     for (const session of this.#sessions) this.#tell({ kind: "addSession", session });
     this.#tell({ kind: "setPeer", addresses: this.#addresses });
     this.host.onOpened(this);
@@ -133,7 +105,7 @@ export class SimEngine implements ReplicationEngine {
     readonly epoch: Epoch;
     readonly ackBy: "peer" | "none";
   }): Promise<Result<void, EngineError>> {
-    this.#cell?.serve(o.epoch);
+    this.cell?.serve(o.epoch);
     const done = await this.#ask({ kind: "serve", ...o });
     if (done.ok) {
       this.#role = "primary";
@@ -173,11 +145,11 @@ export class SimEngine implements ReplicationEngine {
   }
 
   fence(): void {
-    this.#cell?.fence();
+    this.cell?.fence();
   }
 
   thaw(): void {
-    this.#cell?.thaw();
+    this.cell?.thaw();
   }
 
   startResync(o: {
@@ -197,10 +169,10 @@ export class SimEngine implements ReplicationEngine {
   }
 
   async close(o: { readonly lazy: boolean }): Promise<void> {
-    if (this.#core === null || this.#isClosed) return;
-    if (!o.lazy) await this.#later("main", 10);
-    this.#cell?.serve(null);
-    await Promise.race([this.#command({ kind: "close" }), this.#later("main", 5000)]);
+    if (!this.#loop.isRunning || this.#isClosed) return;
+    if (!o.lazy) await this.#later(10);
+    this.cell?.serve(null);
+    await Promise.race([this.#command({ kind: "close" }), this.#later(5000)]);
     this.#end();
   }
 
@@ -208,24 +180,17 @@ export class SimEngine implements ReplicationEngine {
     this.#listeners.push(listener);
   }
 
-  /** The guard detached the mount: nobody reaches the data through it any more. */
   takeMountAway(): void {
-    const { server } = this;
-    if (server === null || this.#isClosed) return;
-    server.isGone = true;
-    // Whoever was inside a call of a mount that is taken away gets an error.
-    server.failPending(5);
-    this.#wake();
+    this.#loop.takeMountAway();
+  }
+
+  wake(): void {
+    this.#loop.wake();
   }
 
   #end(): void {
     this.#isClosed = true;
-    // Its loop has come to its end, if it still turned at all.
-    if (this.#core !== null && !this.host.machine.isStill("data")) {
-      this.#cell?.watchDataThread(false);
-    }
-    this.#core = null;
-    this.#descriptors.closeAll();
+    this.#loop.end();
     this.host.onClosed(this);
     for (const { settle, cancel } of this.#waiting.values()) {
       cancel();
@@ -234,133 +199,8 @@ export class SimEngine implements ReplicationEngine {
     this.#waiting.clear();
   }
 
-  #assemble(options: OpenOptions, listenerFd: number): void {
-    const { host } = this;
-    const { disk, oracle, machine } = host;
-    const cell = new LeaseCell(options.leaseCell);
-    this.#cell = cell;
-    const descriptors = this.#descriptors;
-    const blocking = this.#newBlocking();
-    const wakeFd = descriptors.add({ readiness: () => (this.#isAwake ? 1 : 0) });
-    const core = assembleCore({
-      moduleId: options.moduleId,
-      nodeId: options.nodeId,
-      stateDirectory: options.stateDirectory,
-      replTimeoutMs: options.replTimeoutMs ?? 2000,
-      gapMs: options.gapMs ?? 100,
-      resyncBytesPerSecond: null,
-      listenerFd,
-      rootFds: [ROOT_FD],
-      cell,
-      nowMs: machine.bootMs,
-      network: descriptors,
-      newPoller: (slots) => {
-        this.#poller = new SimPoller(descriptors, slots);
-        return this.#poller;
-      },
-      inbox: {
-        wakeFd,
-        clearWake: () => {
-          this.#isAwake = false;
-        },
-        take: () => this.#inbox.shift() ?? null,
-      },
-      blocking,
-      applier: new SimApplier({ disk, onApplied: host.onApplied }),
-      newServers: (parts) => {
-        const device = descriptors.add({ readiness: () => this.server?.readiness() ?? 0 });
-        this.server = new SimServer({
-          ...{ device, node: machine.id, disk, oracle, blocking, sink: parts.sink },
-          ...{ gate: parts.gate, onFault: parts.onFault, epoch: () => this.#epoch },
-          ...{ onIssued: host.onIssued, onReply: host.onReply },
-        });
-        return [this.server];
-      },
-      startResync: (job) => {
-        const resync = this.#resyncHost();
-        return job.role === "source" ? new SourceRun(resync, job) : new TargetRun(resync, job);
-      },
-      emit: (event) => this.#onMain(() => this.#emit(event)),
-      reply: (id, result) => this.#onMain(() => this.#settle(id, result)),
-    });
-    this.#core = core;
-    cell.watchDataThread(true);
-    this.#timeoutMs = core.prepare();
-    this.#turnIn(this.#timeoutMs, "work");
-  }
-
-  #newBlocking(): SimBlocking {
-    const { machine, life, disk, onDurable } = this.host;
-    const onChange = (): void => this.#wake();
-    const blocking: SimBlocking = new SimBlocking({
-      descriptor: this.#descriptors.add({ readiness: () => blocking.readiness() }),
-      ...{ disk, onChange, onDurable },
-      after: (delayMs, run) => machine.after(life, "helper", "work", delayMs, run),
-    });
-    return blocking;
-  }
-
-  #resyncHost(): ResyncHost {
-    const { machine, life, disk, resyncFileMs, onPhase } = this.host;
-    return {
-      ...{ disk, descriptors: this.#descriptors, nowMs: machine.bootMs, onPhase },
-      after: (delayMs, run) => machine.after(life, "helper", "work", delayMs, run),
-      wake: () => {
-        this.#isAwake = true;
-        this.#wake();
-      },
-      fileMs: resyncFileMs,
-    };
-  }
-
-  /** Something may be ready that no descriptor tells of by itself. */
-  wake(): void {
-    if (this.#poller !== null && this.#poller.wait() > 0) this.#wake();
-  }
-
-  /** Something is ready: the loop's wait ends. */
-  #wake(): void {
-    if (this.#core === null || this.#isTurnSoon) return;
-    this.#cancelTurn();
-    this.#turnIn(0.01, "work");
-    this.#isTurnSoon = true;
-  }
-
-  #turnIn(delayMs: number, kind: Kind): void {
-    this.#isTurnSoon = false;
-    const { machine, life, disk } = this.host;
-    const { slowMs } = disk.faults;
-    // A disk that is slow keeps a loop waiting that works on it.
-    const slow = delayMs < 1 && Number.isFinite(slowMs) ? Math.min(slowMs, 2000) : 0;
-    this.#cancelTurn = machine.after(life, "data", kind, delayMs + slow, () => this.#turn());
-  }
-
-  #turn(): void {
-    this.#isTurnSoon = false;
-    const core = this.#core;
-    if (core === null) return;
-    if (!Number.isFinite(this.host.disk.faults.slowMs)) {
-      // It hangs in a call to its disk, and looks again when that has ended.
-      this.#turnIn(500, "work");
-      return;
-    }
-    core.proceed(this.#timeoutMs);
-    if (this.#core !== core) return;
-    const waitMs = core.prepare();
-    this.#timeoutMs = waitMs;
-    const isReady = (this.#poller?.wait() ?? 0) > 0;
-    // Woken again and again while something is held back, it is not at rest.
-    this.#turnIn(isReady ? 0.01 : waitMs, isReady || waitMs < 10 ? "work" : "routine");
-    this.#isTurnSoon = isReady;
-  }
-
   #tell(message: ToCore): void {
-    if (this.#core === null && this.#isUsed === false) return;
-    this.#inbox.push(message);
-    this.host.machine.after(this.host.life, "kernel", "work", HAND_OVER_MS, () => {
-      this.#isAwake = true;
-      this.#wake();
-    });
+    if (this.#loop.isRunning || this.#isUsed) this.#loop.tell(message);
   }
 
   async #ask(command: Command): Promise<Result<void, EngineError>> {
@@ -369,7 +209,7 @@ export class SimEngine implements ReplicationEngine {
   }
 
   #command(command: Command): Promise<CommandResult> {
-    if (this.#core === null) return Promise.resolve(err(CLOSED));
+    if (!this.#loop.isRunning) return Promise.resolve(err(CLOSED));
     const id = this.#nextId;
     this.#nextId += 1;
     const { promise, resolve } = Promise.withResolvers<CommandResult>();
@@ -390,18 +230,14 @@ export class SimEngine implements ReplicationEngine {
     waiting?.settle(result);
   }
 
-  #onMain(run: () => void): void {
-    this.host.machine.after(this.host.life, "main", "work", HAND_OVER_MS, run);
-  }
-
   #emit(event: EngineEvent): void {
     if (event.kind === "attached" && this.isPrimary) this.host.disk.setMarker(JOINED, true);
     for (const listener of this.#listeners) listener(event);
   }
 
-  #later(thread: Thread, delayMs: number): Promise<void> {
+  #later(delayMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.host.machine.after(this.host.life, thread, "work", delayMs, resolve);
+    this.host.machine.after(this.host.life, "main", "work", delayMs, resolve);
     return promise;
   }
 }

@@ -28,7 +28,7 @@ export const disks: readonly Fault[] = [
     lastsMs: [2000, 40_000],
     begin: (world, prng) => {
       const node = eitherRole(world, prng);
-      const { faults } = node.disk;
+      const { faults } = node;
       node.hadDiskFault = true;
       faults.slowMs = prng.pick([200, 1000, 5000, 30_000, Number.POSITIVE_INFINITY]);
       return () => {
@@ -42,7 +42,7 @@ export const disks: readonly Fault[] = [
     lastsMs: [2000, 30_000],
     begin: (world, prng) => {
       const node = eitherRole(world, prng);
-      const { faults } = node.disk;
+      const { faults } = node;
       faults.stateError = prng.pick(["EIO", "ENOSPC", "EROFS"]);
       node.hadDiskFault = true;
       // It shows when something is to be kept.
@@ -62,7 +62,7 @@ export const disks: readonly Fault[] = [
     begin: (world, prng) => {
       const node = eitherRole(world, prng);
       if (!world.mayForget(node.id)) return null;
-      node.disk.damageQuorum();
+      for (const part of node.parts) part.disk.damageQuorum();
       node.agentDies("restarted with a damaged file");
       world.needsPerson = true;
       return null;
@@ -76,8 +76,7 @@ export const disks: readonly Fault[] = [
       const node = eitherRole(world, prng);
       if (!world.mayForget(node.id)) return null;
       offThenOn(world, node, prng.between(2000, 20_000), () => {
-        node.disk.replace();
-        world.onLoss(node, "all");
+        node.replaceDisk();
         world.needsPerson = true;
       });
       return null;
@@ -90,15 +89,15 @@ export const disks: readonly Fault[] = [
     begin: (world, prng) => {
       const node = eitherRole(world, prng);
       // What a snapshot of a running machine's disk holds is what was flushed by then.
-      const restore = node.disk.snapshot();
-      const epoch = world.authority.epoch;
-      if (prng.chance(0.7)) node.agent?.hosted?.module.command({ kind: "switchover" });
+      const restore = node.snapshotDisk();
+      const epochs = world.modules.map(({ authority }) => authority.epoch);
+      if (prng.chance(0.7)) node.command({ kind: "switchover" });
       return () => {
         // Within the same epoch nothing on the disk tells: documented as not protected.
-        if (world.authority.epoch === epoch || !world.mayForget(node.id)) return;
+        const isOld = world.modules.every(({ authority }, at) => authority.epoch !== epochs[at]);
+        if (!isOld || !world.mayForget(node.id)) return;
         node.powerCut();
         restore();
-        world.onLoss(node, "all");
         world.needsPerson = true;
         bootLater(world, node, 2000);
       };
@@ -112,10 +111,10 @@ function diskTargets(world: World, prng: Prng): readonly SimNode[] {
 
 function dataError(nodes: readonly SimNode[], error: "EIO" | "ENOSPC" | "EROFS"): () => void {
   for (const node of nodes) {
-    node.disk.faults.dataError = error;
+    node.faults.dataError = error;
     node.hadDiskFault = true;
   }
   return () => {
-    for (const node of nodes) node.disk.faults.dataError = null;
+    for (const node of nodes) node.faults.dataError = null;
   };
 }

@@ -1,5 +1,6 @@
 import type { Prng } from "../prng.ts";
 import type { SimNode } from "../sim-node.ts";
+import type { SimPart } from "../sim-part.ts";
 import type { World } from "../world.ts";
 
 /**
@@ -18,10 +19,17 @@ export const INSTANT = [0, 0] as const;
 export const SECONDS = [500, 30_000] as const;
 
 export const anyNode = (world: World, prng: Prng): SimNode => prng.pick(world.both());
-export const leaderOr = (world: World, prng: Prng): SimNode =>
-  world.leader() ?? anyNode(world, prng);
-export const secondaryOr = (world: World, prng: Prng): SimNode =>
-  world.leader()?.peer ?? anyNode(world, prng);
+export const leaderOr = (world: World, prng: Prng): SimNode => leaderPart(world, prng).node;
+export const secondaryOr = (world: World, prng: Prng): SimNode => secondaryPart(world, prng).node;
+/** That of one of the modules that is served, or stands by to serve. */
+export const leaderPart = (world: World, prng: Prng): SimPart => {
+  const module = prng.pick(world.modules);
+  return module.leader() ?? prng.pick(module.both());
+};
+export const secondaryPart = (world: World, prng: Prng): SimPart => {
+  const module = prng.pick(world.modules);
+  return module.leader()?.peer ?? prng.pick(module.both());
+};
 export const eitherRole = (world: World, prng: Prng): SimNode =>
   prng.chance(0.6) ? leaderOr(world, prng) : secondaryOr(world, prng);
 
@@ -42,7 +50,9 @@ export function bootLater(world: World, node: SimNode, delayMs: number): void {
 export function later(world: World, delayMs: number, run: () => void): void {
   const { era } = world;
   world.clock.after("calendar", delayMs, () => {
-    if (world.era === era) run();
+    if (world.era !== era) return;
+    world.disturb();
+    run();
   });
 }
 

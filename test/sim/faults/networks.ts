@@ -9,7 +9,7 @@ import {
   type Fault,
   later,
   offThenOn,
-  secondaryOr,
+  secondaryPart,
 } from "./fault.ts";
 
 export const networks: readonly Fault[] = [
@@ -132,11 +132,11 @@ export const networks: readonly Fault[] = [
     rows: ["C48"],
     lastsMs: [20_000, 60_000],
     begin: (world, prng) => {
-      const target = secondaryOr(world, prng);
+      const target = secondaryPart(world, prng);
       const phase = prng.pick(["comparing", "catchingUp", "finalPass", "syncing"]);
       const source = target.peer;
       source.resyncPhase = "";
-      target.agentDies("killed, so that it is resynced");
+      target.node.agentDies("killed, so that it is resynced");
       let isOver = false;
       const look = (): void => {
         if (isOver) return;
@@ -145,7 +145,7 @@ export const networks: readonly Fault[] = [
           return;
         }
         world.see(`resync cut in ${phase}`);
-        strikeResync(world, prng, source);
+        strikeResync(world, prng, source.node);
       };
       look();
       return () => {

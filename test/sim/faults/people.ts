@@ -6,8 +6,9 @@ import {
   INSTANT,
   later,
   leaderOr,
+  leaderPart,
   SWITCHOVER,
-  secondaryOr,
+  secondaryPart,
 } from "./fault.ts";
 
 export const addresses: readonly Fault[] = [
@@ -19,7 +20,7 @@ export const addresses: readonly Fault[] = [
       const { driver } = world.controlPlane;
       driver.fault = prng.pick(ADDRESS_FAULTS);
       world.see(`address ${driver.fault}`);
-      if (prng.chance(0.6)) leaderOr(world, prng).agent?.hosted?.module.command(SWITCHOVER);
+      if (prng.chance(0.6)) leaderOr(world, prng).command(SWITCHOVER);
       return () => driver.heal();
     },
   },
@@ -29,9 +30,7 @@ export const addresses: readonly Fault[] = [
     lastsMs: INSTANT,
     begin: (world, prng) => {
       for (let n = 0; n < 5; n += 1) {
-        later(world, n * prng.between(3000, 12_000), () =>
-          world.leader()?.agent?.hosted?.module.command(SWITCHOVER),
-        );
+        later(world, n * prng.between(3000, 12_000), () => world.leader()?.command(SWITCHOVER));
       }
       return null;
     },
@@ -44,7 +43,7 @@ export const operators: readonly Fault[] = [
     rows: ["C43"],
     lastsMs: INSTANT,
     begin: (world, prng) => {
-      eitherRole(world, prng).agent?.hosted?.module.command(SWITCHOVER);
+      eitherRole(world, prng).command(SWITCHOVER);
       return null;
     },
   },
@@ -54,10 +53,11 @@ export const operators: readonly Fault[] = [
     lastsMs: [500, 30_000],
     begin: (world, prng) => {
       const nodes = prng.chance(0.4) ? world.both() : [eitherRole(world, prng)];
-      for (const node of nodes) node.agent?.hosted?.module.command({ kind: "stop" });
+      const parts = nodes.map((node) => node.anyPart());
+      for (const { hosted } of parts) hosted?.module.command({ kind: "stop" });
       return () => {
-        for (const node of nodes) {
-          node.agent?.hosted?.module.command({ kind: "start", dataFrom: null });
+        for (const { hosted } of parts) {
+          hosted?.module.command({ kind: "start", dataFrom: null });
         }
       };
     },
@@ -67,11 +67,11 @@ export const operators: readonly Fault[] = [
     rows: ["C46"],
     lastsMs: [3000, 30_000],
     begin: (world, prng) => {
-      const node = leaderOr(world, prng);
-      node.application.isHung = node.application.isRunning;
-      node.agent?.hosted?.module.command(SWITCHOVER);
+      const { application, hosted } = leaderPart(world, prng);
+      application.isHung = application.isRunning;
+      hosted?.module.command(SWITCHOVER);
       return () => {
-        node.application.isHung = false;
+        application.isHung = false;
       };
     },
   },
@@ -80,12 +80,13 @@ export const operators: readonly Fault[] = [
     rows: ["C27"],
     lastsMs: [5000, 30_000],
     begin: (world, prng) => {
-      const node = secondaryOr(world, prng);
+      const part = secondaryPart(world, prng);
+      const { node } = part;
       const undo = cutLinks(world, [["a", "b"]]);
       if (prng.chance(0.6)) node.peer.powerCut();
       later(world, prng.between(2000, 10_000), () => {
-        const { hosted } = node.agent ?? {};
-        if (hosted === undefined || hosted === null) return;
+        const { hosted } = part;
+        if (hosted === null) return;
         hosted.module.command({
           kind: "forcePrimary",
           seenEpoch: hosted.module.disk.epoch,
@@ -104,7 +105,7 @@ export const operators: readonly Fault[] = [
     rows: ["C43"],
     lastsMs: INSTANT,
     begin: (world, prng) => {
-      leaderOr(world, prng).agent?.hosted?.module.service.restart(null);
+      leaderPart(world, prng).hosted?.module.service.restart(null);
       return null;
     },
   },

@@ -1,6 +1,6 @@
 import type { SimNode } from "../sim-node.ts";
 import type { World } from "../world.ts";
-import { anyNode, eitherRole, type Fault, INSTANT, later, leaderOr, SECONDS } from "./fault.ts";
+import { anyNode, eitherRole, type Fault, INSTANT, later, leaderPart, SECONDS } from "./fault.ts";
 
 export const processes: readonly Fault[] = [
   {
@@ -46,7 +46,7 @@ export const processes: readonly Fault[] = [
     rows: ["C02"],
     lastsMs: INSTANT,
     begin: (world, prng) => {
-      leaderOr(world, prng).application.kill();
+      leaderPart(world, prng).application.kill();
       return null;
     },
   },
@@ -55,7 +55,7 @@ export const processes: readonly Fault[] = [
     rows: ["C02", "C46"],
     lastsMs: SECONDS,
     begin: (world, prng) => {
-      const { application } = leaderOr(world, prng);
+      const { application } = leaderPart(world, prng);
       application.isHung = application.isRunning;
       return () => {
         application.isHung = false;
@@ -67,7 +67,7 @@ export const processes: readonly Fault[] = [
     rows: ["C02"],
     lastsMs: [5000, 60_000],
     begin: (world, prng) => {
-      const { application } = leaderOr(world, prng);
+      const { application } = leaderPart(world, prng);
       application.failsToStart = true;
       application.kill();
       return () => {
@@ -101,9 +101,9 @@ export const processes: readonly Fault[] = [
 const disturbances: readonly ((world: World, node: SimNode) => void)[] = [
   (world, node) => world.net.between(node.id, node.peerId, { isCut: true }),
   (_, node) => node.peer.agentDies("killed"),
-  (_, node) => node.agent?.hosted?.module.command({ kind: "switchover" }),
-  (_, node) => node.peer.agent?.hosted?.module.command({ kind: "switchover" }),
-  (_, node) => node.peer.agent?.hosted?.module.command({ kind: "stop" }),
+  (_, node) => node.command({ kind: "switchover" }),
+  (_, node) => node.peer.command({ kind: "switchover" }),
+  (_, node) => node.peer.command({ kind: "stop" }),
 ];
 
 function hang(node: SimNode, thread: "main" | "data"): (() => void) | null {

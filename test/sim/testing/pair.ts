@@ -1,5 +1,6 @@
 import { allCheckers } from "../checkers/all.ts";
 import type { Checker } from "../checkers/checker.ts";
+import { startPair } from "../start-pair.ts";
 import { World, type WorldOptions } from "../world.ts";
 
 /** A world whose fresh pair has started and is in sync: `a` leads, as its name comes first. */
@@ -7,12 +8,8 @@ export async function pairInSync(
   options: Partial<WorldOptions> = {},
   more: readonly Checker[] = [],
 ): Promise<World> {
-  const world = new World({ seed: 1, checkers: [...allCheckers(), ...more], ...options });
-  for (const node of world.both()) node.boot();
-  await world.runFor(300);
-  for (const node of world.both()) {
-    node.agent?.hosted?.module.command({ kind: "start", dataFrom: null });
-  }
-  if (!(await world.runWhile(() => !world.isInSync(), 30_000))) throw new Error(world.picture());
+  const checkers = () => [...allCheckers(), ...more];
+  const world = new World({ seed: 1, checkers, ...options });
+  if (!(await startPair(world, 30_000))) throw new Error(world.picture());
   return world;
 }
