@@ -166,7 +166,13 @@ export class HotPlaces {
     }
     this.#everythingAt = changes.everything ? this.#stamp : null;
     for (const { ranges, ...entry } of changes.entries) {
-      const hot: Hot = { entry, extents: new Set(), fromExtent: END, stamp: this.#stamp, ticket: 0 };
+      const hot: Hot = {
+        entry,
+        extents: new Set(),
+        fromExtent: END,
+        stamp: this.#stamp,
+        ticket: 0,
+      };
       for (const range of ranges) addExtents(hot, range.startBytes, range.endBytes);
       this.#places.add(hot);
     }

@@ -228,7 +228,8 @@ export class ChangeKeeper implements ChangeGuard {
     this.#state = "none";
     this.record.lose(why);
     const removed = this.#store.remove();
-    if (removed < 0) this.#onStuck(`the record of changes cannot be removed: ${errnoName(-removed)}`);
+    if (removed < 0)
+      this.#onStuck(`the record of changes cannot be removed: ${errnoName(-removed)}`);
   }
 }
 

@@ -156,7 +156,11 @@ export function decodeLog(bytes: Buffer): DecodedLog {
       continue;
     }
     const next = Math.floor(at / LOG_BLOCK_BYTES + 1) * LOG_BLOCK_BYTES;
-    if (at % LOG_BLOCK_BYTES !== 0 && next < bytes.length && batchAt(bytes, next, number) !== null) {
+    if (
+      at % LOG_BLOCK_BYTES !== 0 &&
+      next < bytes.length &&
+      batchAt(bytes, next, number) !== null
+    ) {
       at = next;
       continue;
     }

@@ -4,7 +4,16 @@
  * done by helper threads; the calls here only reach the page cache.
  */
 
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { syncDirectory, writeFileDurably } from "../adapters/atomic-file.ts";
 import { ERRNO } from "../adapters/linux/errno.ts";

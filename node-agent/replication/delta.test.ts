@@ -2,7 +2,7 @@ import { existsSync, promises as fs, readFileSync, statSync, writeFileSync } fro
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { EngineEvent } from "./engine.ts";
-import { must, TestNode, TestPair } from "./testing/pair.ts";
+import { must, type TestNode, TestPair } from "./testing/pair.ts";
 
 /** Real mounts. */
 const NEEDS = "(needs root and FUSE)";

@@ -14,7 +14,11 @@
  */
 
 import { pointOf } from "#model/replication/change-record.ts";
-import { planResync, type ResyncPlan, type TargetRecord } from "#model/replication/decide-resync.ts";
+import {
+  planResync,
+  type ResyncPlan,
+  type TargetRecord,
+} from "#model/replication/decide-resync.ts";
 import { DirtySet } from "#model/replication/dirty-set.ts";
 import type { BootMs, Epoch } from "#model/shared/ids.ts";
 import { ERRNO } from "../adapters/linux/errno.ts";
@@ -324,7 +328,11 @@ export class PrimarySide {
 
   #plan(target: TargetRecord): ResyncPlan {
     const { record } = this.#context.keeper;
-    const plan = planResync({ own: record, target, isFullAsked: this.#attachment?.isFull ?? false });
+    const plan = planResync({
+      own: record,
+      target,
+      isFullAsked: this.#attachment?.isFull ?? false,
+    });
     // Older points are nobody's any more.
     if (plan.kind === "delta" && target.kind === "record") record.settle(target.point);
     return plan;

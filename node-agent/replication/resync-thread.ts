@@ -121,7 +121,10 @@ function runTarget(spec: TargetSpec, link: ResyncCoreLink): string | null {
 }
 
 /** `isJoined`: this copy is the module's, and of the history that is served. */
-function offeredRecord({ stateDirectory, attachmentId }: TargetSpec, isJoined: boolean): OfferedRecord {
+function offeredRecord(
+  { stateDirectory, attachmentId }: TargetSpec,
+  isJoined: boolean,
+): OfferedRecord {
   return {
     offer: () => {
       if (!isJoined) return { kind: "none", why: "the copy is new, or of another history" };

@@ -130,7 +130,11 @@ describe("a resync of what changed", () => {
     for (let at = 0; at < 200; at += 1) {
       const offsetBytes = at * 300_000;
       fs.writeSync(fd, Buffer.alloc(4096, at), 0, 4096, offsetBytes - (offsetBytes % 4096));
-      const change = { inode: ino, offsetBytes: offsetBytes - (offsetBytes % 4096), lengthBytes: 4096 };
+      const change = {
+        inode: ino,
+        offsetBytes: offsetBytes - (offsetBytes % 4096),
+        lengthBytes: 4096,
+      };
       record.changedFile(0, Buffer.from("database"), change);
     }
     fs.closeSync(fd);
@@ -172,7 +176,9 @@ describe("a resync of what changed", () => {
       record: { kind: "none", why: "there is no record" },
       core: { plan: (target) => planResync({ own: record, target, isFullAsked: false }) },
     });
-    expect(outcome).toMatchObject({ source: { ok: true, value: { comparison: { kind: "full" } } } });
+    expect(outcome).toMatchObject({
+      source: { ok: true, value: { comparison: { kind: "full" } } },
+    });
     expect(outcome.source.ok && outcome.source.value.comparison?.why).toMatch(/there is no record/);
     expect(pair.differences()).toEqual([]);
   });

@@ -1,6 +1,7 @@
 /** The secondary's side of a resync: answers questions in order, applies what it is sent. */
-import type { DirtyEntry, DirtySnapshot } from "#model/replication/dirty-set.ts";
+
 import type { TargetRecord } from "#model/replication/decide-resync.ts";
+import type { DirtyEntry, DirtySnapshot } from "#model/replication/dirty-set.ts";
 import { ok, type Result } from "#model/shared/result.ts";
 import { bootMs } from "../adapters/linux/clock.ts";
 import * as file from "../adapters/linux/file.ts";
@@ -13,6 +14,7 @@ import {
 } from "./apply-content.ts";
 import { applyList } from "./apply-list.ts";
 import { Aside } from "./aside.ts";
+import { findNames } from "./find-names.ts";
 import {
   ChannelClosed,
   RECORD_BYTES_MAX,
@@ -25,7 +27,6 @@ import { outcomeOf, Stop } from "./stop.ts";
 import { TargetRun } from "./target-run.ts";
 import { check, FileFailure, Tree } from "./tree.ts";
 import type { Message } from "./wire.ts";
-import { findNames } from "./find-names.ts";
 import {
   decodeRecord,
   PLACES_MAX,

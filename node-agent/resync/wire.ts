@@ -7,8 +7,8 @@
  * application's users may choose what its files contain, and 1.4 GB/s where the processor helps.
  */
 
-import { assertNever } from "#model/shared/assert.ts";
 import type { ByteRange, DirtyEntry } from "#model/replication/dirty-set.ts";
+import { assertNever } from "#model/shared/assert.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 import { Malformed, RecordReader, type RecordWriter } from "./wire-bytes.ts";
 import type { Entry, Meta } from "./wire-entry.ts";
@@ -330,7 +330,14 @@ function readDirty(reader: RecordReader): DirtyEntry {
   if (flags > 3) throw new Malformed("unknown flags of a place");
   const ranges = readMany(reader, PLACE_RANGES_MAX, readSpan);
   const [listing, subtree] = [(flags & 1) !== 0, (flags & 2) !== 0];
-  return { tree: place.tree, path: Uint8Array.from(place.path), listing, subtree, ranges, inodes: [] };
+  return {
+    tree: place.tree,
+    path: Uint8Array.from(place.path),
+    listing,
+    subtree,
+    ranges,
+    inodes: [],
+  };
 }
 
 function readSpan(reader: RecordReader): ByteRange {
