@@ -15,7 +15,7 @@ export type TargetRecord =
       /** Where it may have more than that, of its own: operations under way when it died. */
       readonly hot: DirtySnapshot;
     }
-  /** Missing or in doubt, and why, as the end of a sentence. */
+  /** Missing or in doubt, and why. */
   | { readonly kind: "none"; readonly why: string };
 
 export type ResyncPlan = {
@@ -28,24 +28,23 @@ export type ResyncPlan = {
 
 const full = (why: string): ResyncPlan => ({ kind: "full", why, places: EVERYTHING });
 
-/** `own` is the record of the node whose copy counts. */
-export function planResync(o: {
-  readonly own: Pick<ChangeRecord, "whyNone" | "since">;
-  readonly target: TargetRecord;
-  /** A person asked for a full comparison. */
-  readonly isFullAsked: boolean;
-}): ResyncPlan {
-  if (o.isFullAsked) return full("a person asked for it");
-  if (o.target.kind === "none") return full(`of the returning node ${o.target.why}`);
-  if (o.own.whyNone !== null) return full(`of the node that serves ${o.own.whyNone}`);
-  const own = o.own.since(o.target.point);
-  if (own === null) return full("the records of the two nodes begin at different points");
-  if (own.everything) return full("more changed than a record can hold");
-  if (o.target.hot.everything) return full("more changed there than a record can hold");
+/** `own` is the record of the node whose copy counts, `target` what the returning one offers. */
+export function planResync(
+  own: Pick<ChangeRecord, "whyNone" | "since">,
+  target: TargetRecord,
+): ResyncPlan {
+  if (target.kind === "none") return full(`the returning node: ${target.why}`);
+  if (own.whyNone !== null) return full(`the node that serves: ${own.whyNone}`);
+  const changes = own.since(target.point);
+  if (changes === null) return full("the records of the two nodes begin at different points");
   const places = new DirtySet(RECORD_LIMITS);
-  places.add(own);
-  places.add(o.target.hot);
+  places.add(changes);
+  places.add(target.hot);
   const joined = places.snapshot();
-  if (joined.everything) return full("more changed on both than a record can hold");
-  return { kind: "delta", why: `since durable point ${o.target.point.slice(-24)}`, places: joined };
+  if (joined.everything) return full("more changed than a record can hold");
+  return {
+    kind: "delta",
+    why: "what was touched since both copies were last equal",
+    places: joined,
+  };
 }

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import {
   closeSync,
+  linkSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -225,6 +226,58 @@ describe("the server", () => {
     // The name may be gone when somebody looks: other names of the same file are found by this.
     const inode = statSync(path.join(folder, "a")).ino;
     expect(told.at(-1)).toEqual(["a", { inode, offsetBytes: 3, lengthBytes: 3 }]);
+  });
+
+  test("does nothing before the record of changes has it, and then all of it, once", () => {
+    const file = create("a");
+    touched = [];
+    isRecorded = false;
+    expect(call(OPCODE.WRITE, file.nodeId, ...asWrite(file.handle, 3n, "xy"))).toBeNull();
+    expect(touched).toMatchObject([{ kind: "content", startBytes: 3, endBytes: 6 }]);
+    server.handleParked();
+    expect([kernel.reply(), server.pendingCount]).toEqual([null, 1]);
+    expect(statSync(path.join(folder, "a")).size).toBe(0);
+    isRecorded = true;
+    server.handleParked();
+    server.handleParked();
+    expect(kernel.reply()?.error).toBe(0);
+    expect(operations.filter((one) => one.kind === "write")).toHaveLength(1);
+    expect([readFileSync(path.join(folder, "a"), "latin1"), server.pendingCount]).toEqual([
+      "\u0000\u0000\u0000xy\u0000",
+      0,
+    ]);
+  });
+
+  test("a request that was failed while it waited is never done", () => {
+    const file = create("a");
+    isRecorded = false;
+    call(OPCODE.WRITE, file.nodeId, ...asWrite(file.handle, 0n, "xy"));
+    server.failPending(ERRNO.EIO);
+    isRecorded = true;
+    server.handleParked();
+    expect(statSync(path.join(folder, "a")).size).toBe(0);
+  });
+
+  test("says what each call is about to touch", () => {
+    create("a");
+    const inode = statSync(path.join(folder, "a")).ino;
+    const root = statSync(folder).ino;
+    const of = (ask: () => unknown): string[] => {
+      touched = [];
+      ask();
+      return touched.map((one) => {
+        const where = "path" in one ? one.path() : null;
+        const name = where instanceof Uint8Array ? ` ${Buffer.from(where)}` : "";
+        return `${one.kind}${name}${"replaces" in one && one.replaces ? "!" : ""}`;
+      });
+    };
+    expect(of(() => create("b"))).toEqual(["names ", "name b"]);
+    expect(of(() => call(OPCODE.RENAME, ROOT, BigInt(ROOT), "a", "b"))).toEqual([
+      ...["moves", "names ", "names ", "name b!"],
+    ]);
+    linkSync(path.join(folder, "b"), path.join(folder, "c"));
+    expect(of(() => call(OPCODE.UNLINK, ROOT, "b"))).toEqual(["names ", "lostName"]);
+    expect(touched.map((one) => ("inode" in one ? one.inode : 0))).toEqual([root, inode]);
   });
 
   test("an unknown request is answered with ENOSYS, one about an unknown file with ESTALE", () => {

@@ -40,6 +40,7 @@ export type CorePorts = {
   readonly replTimeoutMs: number;
   readonly gapMs: number;
   readonly resyncBytesPerSecond: number | null;
+  readonly durablePointMs: number;
   readonly listenerFd: number;
   readonly rootFds: readonly number[];
   readonly cell: LeaseCell;

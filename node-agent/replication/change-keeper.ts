@@ -28,7 +28,7 @@ type LogState = "none" | "opening" | "open";
 export type BegunPoint = { readonly point: PointId; readonly stamp: number };
 
 export class ChangeKeeper implements ChangeGuard {
-  readonly record = new ChangeRecord("this copy was never in sync since its agent started");
+  readonly record = new ChangeRecord("its copy was not in sync since its agent started");
   readonly #store: ChangeStore;
   /** The record could not even be taken away: what is on the disk would lie. */
   readonly #onStuck: (detail: string) => void;
@@ -131,7 +131,7 @@ export class ChangeKeeper implements ChangeGuard {
 
   /** Secondary: this copy is about to be overwritten by a resync. */
   beginResync(): void {
-    this.record.lose("has gone through a resync that did not end");
+    this.record.lose("a resync into its copy did not end");
   }
 
   announce(touches: readonly Touch[]): boolean {
@@ -150,7 +150,7 @@ export class ChangeKeeper implements ChangeGuard {
     if (this.#state === "none") return true;
     if (this.#state === "opening") return false;
     if (this.#hot.size > PLACES_MAX) {
-      this.#giveUp("has more changes than it can hold");
+      this.#giveUp("more changed than a record can hold");
       return true;
     }
     if (this.#store.sizeBytes > LOG_BYTES_MAX && !this.#isReplacing) {
@@ -212,9 +212,9 @@ export class ChangeKeeper implements ChangeGuard {
     }
     const { role, isStrict, points, changes } = found.record;
     if (role === "secondary") {
-      this.record.lose("the agent was restarted as secondary, which keeps its record in memory");
+      this.record.lose("its agent was restarted, and a secondary keeps its record in memory");
     } else if (!isStrict && !found.isSameBoot) {
-      this.record.lose("the OS died while both copies were in sync");
+      this.record.lose("its OS died while both copies were in sync");
     } else {
       this.record.restore(points, changes);
     }

@@ -40,7 +40,7 @@ export type FoundRecord =
       /** The OS has run ever since it was written, so nothing of it can have been lost. */
       readonly isSameBoot: boolean;
     }
-  /** Why there is none that can be relied on, as the end of a sentence. */
+  /** Why there is none that can be relied on. */
   | { readonly kind: "none"; readonly why: string };
 
 /** Where a data thread keeps its change record. Results are 0 or -errno. */

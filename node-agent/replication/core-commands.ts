@@ -161,7 +161,7 @@ export class CoreCommands {
         return;
       case "startResync":
         if (this.#isPrimaryOf(id, epoch)) {
-          primary.start(epoch, command.isFull);
+          primary.start(epoch);
           reply(id, ok(undefined));
         }
         return;

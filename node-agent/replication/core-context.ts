@@ -19,6 +19,7 @@ export interface CoreContext {
   readonly network: Network;
   readonly replTimeoutMs: number;
   readonly resyncBytesPerSecond: number | null;
+  readonly durablePointMs: number;
   readonly stateDirectory: string;
   readonly rootFds: readonly number[];
   readonly blocking: BlockingCalls;

@@ -13,10 +13,9 @@ import type { ResyncSpec, TreeSpec } from "./resync-link.ts";
 export type Command =
   | { readonly kind: "serve"; readonly epoch: Epoch; readonly ackBy: "peer" | "none" }
   | {
-      readonly kind: "acknowledgeAlone" | "requirePeer" | "follow" | "refuseBelow";
+      readonly kind: "acknowledgeAlone" | "requirePeer" | "follow" | "refuseBelow" | "startResync";
       readonly epoch: Epoch;
     }
-  | { readonly kind: "startResync"; readonly epoch: Epoch; readonly isFull: boolean }
   | { readonly kind: "drain" | "flush" | "metrics" | "close" };
 
 export type CommandResult = Result<number | EngineMetrics | undefined, EngineError>;
@@ -55,4 +54,5 @@ export type CoreStart = {
   readonly replTimeoutMs: number;
   readonly gapMs: number;
   readonly resyncBytesPerSecond: number | null;
+  readonly durablePointMs: number;
 };

@@ -10,12 +10,6 @@ import type { BlockingCalls } from "../fuse/ports.ts";
 import type { BegunPoint, ChangeKeeper } from "./change-keeper.ts";
 import type { Sender } from "./sender.ts";
 
-/**
- * How often. A power cut costs the comparison of what was written in about twice this time; each
- * point costs a syncfs(2) on both nodes, by helper threads.
- */
-const POINT_MS = 10_000;
-
 type Attempt = {
   readonly begun: BegunPoint;
   readonly sequence: number;
@@ -29,6 +23,7 @@ export type PointParts = {
   readonly sender: Sender;
   readonly blocking: BlockingCalls;
   readonly rootFds: readonly number[];
+  readonly durablePointMs: number;
 };
 
 export class DurablePoints {
@@ -63,7 +58,7 @@ export class DurablePoints {
     const attachmentId = this.#attachmentId;
     if (attachmentId === null || this.#attempt !== null || !sender.window.isPeerRequired) return;
     const isIdle = sender.operationsSubmitted === this.#operations;
-    if (isIdle || nowMs - this.#lastMs < POINT_MS) return;
+    if (isIdle || nowMs - this.#lastMs < this.#parts.durablePointMs) return;
     this.#lastMs = nowMs;
     this.#operations = sender.operationsSubmitted;
     const sequence = sender.window.lastSequence;

@@ -45,6 +45,8 @@ export type OpenOptions = {
   readonly gapMs?: number;
   /** Bytes per second that a resync may send; null for no limit (`reiallowedbw`). @default null */
   readonly resyncBytesPerSecond?: number | null;
+  /** How often both copies are brought to their disks together, if anything changed. @default 10000 */
+  readonly durablePointMs?: number;
 };
 
 export type Opened = {
@@ -183,12 +185,8 @@ export interface ReplicationEngine {
   /**
    * Primary: bring the peer's copy up to date while the application runs, then attach the live
    * stream. Ends in `attached` or `resyncFailed`. Also the way to attach an identical copy.
-   * `isFull`: compares everything, whatever the records of both nodes say.
    */
-  startResync(o: {
-    readonly epoch: Epoch;
-    readonly isFull?: boolean;
-  }): Promise<Result<void, EngineError>>;
+  startResync(o: { readonly epoch: Epoch }): Promise<Result<void, EngineError>>;
   cancelResync(): void;
 
   metrics(): Promise<EngineMetrics | null>;

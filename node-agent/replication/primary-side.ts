@@ -47,8 +47,6 @@ type Attachment = {
   readonly epoch: Epoch;
   stage: Stage;
   askedAtMs: BootMs;
-  /** A person asked to compare everything. */
-  readonly isFull: boolean;
   worker: ResyncLink | null;
   /** The instant at which both copies were equal, to be noted by both. */
   point: BegunPoint | null;
@@ -108,14 +106,13 @@ export class PrimarySide {
   }
 
   /** Begins a new attachment; one that stands or is being made is over. */
-  start(epoch: Epoch, isFull: boolean): void {
+  start(epoch: Epoch): void {
     this.end();
     this.#attachment = {
       id: this.#context.network.randomBytes(ATTACHMENT_ID_BYTES),
       epoch,
       stage: "asking",
       askedAtMs: this.#context.nowMs(),
-      isFull,
       worker: null,
       point: null,
       address: null,
@@ -328,11 +325,7 @@ export class PrimarySide {
 
   #plan(target: TargetRecord): ResyncPlan {
     const { record } = this.#context.keeper;
-    const plan = planResync({
-      own: record,
-      target,
-      isFullAsked: this.#attachment?.isFull ?? false,
-    });
+    const plan = planResync(record, target);
     // Older points are nobody's any more.
     if (plan.kind === "delta" && target.kind === "record") record.settle(target.point);
     return plan;

@@ -18,7 +18,7 @@ import type {
 import { runResyncSource } from "../resync/source.ts";
 import { runResyncTarget } from "../resync/target.ts";
 import { readRecordNow, removeRecordNow, writeRecordNow } from "./change-store.ts";
-import { incompleteMarker, joinedMarker } from "./incomplete-marker.ts";
+import { fullWantedMarker, incompleteMarker, joinedMarker } from "./incomplete-marker.ts";
 import { ResyncCoreLink, type ResyncSpec } from "./resync-link.ts";
 import { connectBlocking, SealedChannel } from "./sealed-channel.ts";
 
@@ -125,8 +125,10 @@ function offeredRecord(
   { stateDirectory, attachmentId }: TargetSpec,
   isJoined: boolean,
 ): OfferedRecord {
+  const fullWanted = fullWantedMarker(stateDirectory);
   return {
     offer: () => {
+      if (fullWanted.isSet()) return { kind: "none", why: "a person asked for it" };
       if (!isJoined) return { kind: "none", why: "the copy is new, or of another history" };
       const found = readRecordNow(stateDirectory);
       if (found.kind === "none") return found;
@@ -139,6 +141,7 @@ function offeredRecord(
     complete: () => {
       const points = [pointOf(attachmentId, 0)];
       const changes = { everything: false, entries: [], sought: [] };
+      fullWanted.clear();
       writeRecordNow(stateDirectory, { role: "secondary", points, isStrict: true, changes });
     },
   };

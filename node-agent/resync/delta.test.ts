@@ -21,7 +21,7 @@ const seeds = fc.integer({ min: 0, max: 2 ** 31 });
 function resync(record: ChangeRecord, hot: DirtySnapshot = NOTHING): Promise<PairOutcome> {
   return pair.run({
     record: { kind: "record", point: POINT, hot },
-    core: { plan: (target) => planResync({ own: record, target, isFullAsked: false }) },
+    core: { plan: (target) => planResync(record, target) },
   });
 }
 
@@ -174,7 +174,7 @@ describe("a resync of what changed", () => {
     const record = recordOf();
     const outcome = await pair.run({
       record: { kind: "none", why: "there is no record" },
-      core: { plan: (target) => planResync({ own: record, target, isFullAsked: false }) },
+      core: { plan: (target) => planResync(record, target) },
     });
     expect(outcome).toMatchObject({
       source: { ok: true, value: { comparison: { kind: "full" } } },

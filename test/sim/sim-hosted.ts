@@ -84,6 +84,7 @@ export class SimHosted {
         }),
         makeFolder: () => undefined,
         inspectData: () => this.part.inspectData(),
+        wantFullResync: () => undefined,
         isHalfWritten: () => disk.markers.has(INCOMPLETE),
         serviceParts: () =>
           simServiceParts({

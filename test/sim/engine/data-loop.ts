@@ -133,6 +133,7 @@ export class DataLoop {
       replTimeoutMs: options.replTimeoutMs ?? 2000,
       gapMs: options.gapMs ?? 100,
       resyncBytesPerSecond: null,
+      durablePointMs: options.durablePointMs ?? 10_000,
       listenerFd,
       rootFds: [ROOT_FD],
       cell,

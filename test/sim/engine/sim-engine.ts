@@ -153,11 +153,8 @@ export class SimEngine implements ReplicationEngine {
     this.cell?.thaw();
   }
 
-  startResync(o: {
-    readonly epoch: Epoch;
-    readonly isFull?: boolean;
-  }): Promise<Result<void, EngineError>> {
-    return this.#ask({ kind: "startResync", epoch: o.epoch, isFull: o.isFull ?? false });
+  startResync(o: { readonly epoch: Epoch }): Promise<Result<void, EngineError>> {
+    return this.#ask({ kind: "startResync", ...o });
   }
 
   cancelResync(): void {
