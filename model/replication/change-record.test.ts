@@ -1,12 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { ChangeRecord, RECORD_LIMITS } from "./change-record.ts";
 import { planResync, type TargetRecord } from "./decide-resync.ts";
-import type { DirtySnapshot } from "./dirty-set.ts";
+import { type DirtySnapshot, NOTHING } from "./dirty-set.ts";
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
 const pathsIn = (changes: DirtySnapshot | null): string[] =>
   (changes?.entries ?? []).map(({ path }) => String.fromCharCode(...path));
-const NOTHING: DirtySnapshot = { everything: false, entries: [], sought: [] };
 
 describe("a change record", () => {
   test("tells what was touched since each point that is not settled", () => {

@@ -33,6 +33,7 @@ export const RECORD_LIMITS: DirtyLimits = {
   pathBytesMax: 16 * 1024 * 1024,
   rangesMax: 2048,
   soughtMax: 16_384,
+  movesMax: 4096,
   grainBytes: 4096,
 };
 
@@ -110,6 +111,10 @@ export class ChangeRecord implements MutationListener {
 
   changedSubtree(tree: number, path: Uint8Array): void {
     this.#last?.changedSubtree(tree, path);
+  }
+
+  renamed(tree: number, from: Uint8Array, to: Uint8Array): void {
+    this.#last?.renamed(tree, from, to);
   }
 
   changedInode(tree: number, inode: InodeKey): void {

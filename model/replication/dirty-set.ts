@@ -30,6 +30,8 @@ export interface MutationListener {
   changedDirectory(tree: number, path: Uint8Array): void;
   /** What this name now leads to may be something else altogether, with everything below it. */
   changedSubtree(tree: number, path: Uint8Array): void;
+  /** What lies at `to` lay at `from`: it need not be sent again. Reported besides what it changed. */
+  renamed(tree: number, from: Uint8Array, to: Uint8Array): void;
   /** A file was changed whose names nobody knows at this moment, though it has some. */
   changedInode(tree: number, inode: InodeKey): void;
   /** A file lost a name and has others: what was reported under that name is to be found there. */
@@ -72,15 +74,21 @@ export type DirtyEntry = {
 /** A file to be looked for by its number, which is this node's own. */
 export type SoughtFile = { readonly tree: number; readonly inode: InodeKey };
 
+/** A hint: where a copy has it still at `from`, it can be moved before it is compared. */
+export type Move = { readonly tree: number; readonly from: Uint8Array; readonly to: Uint8Array };
+
 export type DirtySnapshot = {
   /** True: compare everything; then there are no entries. */
   readonly everything: boolean;
   readonly entries: readonly DirtyEntry[];
   /** Under whatever names they have: wholly. */
   readonly sought: readonly SoughtFile[];
+  /** In the order in which they happened. */
+  readonly moves: readonly Move[];
 };
 
-export const EVERYTHING: DirtySnapshot = { everything: true, entries: [], sought: [] };
+export const NOTHING: DirtySnapshot = { everything: false, entries: [], sought: [], moves: [] };
+export const EVERYTHING: DirtySnapshot = { ...NOTHING, everything: true };
 
 export type DirtyLimits = {
   readonly entriesMax: number;
@@ -91,6 +99,8 @@ export type DirtyLimits = {
   readonly inodesMax: number;
   /** Files to be looked for by their number; beyond it everything is dirty. */
   readonly soughtMax: number;
+  /** Renames that are remembered; what was moved later is sent again. */
+  readonly movesMax: number;
   /** Ranges are rounded out to this, so that neighbouring writes make one range. */
   readonly grainBytes: number;
 };
@@ -102,6 +112,7 @@ export const DIRTY_LIMITS: DirtyLimits = {
   rangesMax: 256,
   inodesMax: 16,
   soughtMax: 4096,
+  movesMax: 1024,
   grainBytes: 16 * 1024,
 };
 
@@ -122,6 +133,7 @@ export class DirtySet implements MutationListener {
   /** Every file that was reported under some name. */
   #inodes = new Set<string>();
   #sought = new Map<string, SoughtFile>();
+  #moves: Move[] = [];
   #pathBytes = 0;
   #everything = false;
 
@@ -164,6 +176,11 @@ export class DirtySet implements MutationListener {
     if (entry !== null) entry.subtree = true;
   }
 
+  renamed(tree: number, from: Uint8Array, to: Uint8Array): void {
+    if (this.#everything || this.#moves.length >= this.#limits.movesMax) return;
+    this.#moves.push({ tree, from: Uint8Array.from(from), to: Uint8Array.from(to) });
+  }
+
   changedInode(tree: number, inode: InodeKey): void {
     if (this.#everything) return;
     this.#sought.set(`${tree}/${inode}`, { tree, inode });
@@ -185,7 +202,8 @@ export class DirtySet implements MutationListener {
       const { tree, path, listing, subtree, ranges, inodes } = entry;
       return { tree, path, listing, subtree, ranges, inodes: [...inodes] };
     });
-    return { everything: this.#everything, entries, sought: [...this.#sought.values()] };
+    const [sought, moves] = [[...this.#sought.values()], [...this.#moves]];
+    return { everything: this.#everything, entries, sought, moves };
   }
 
   /** Everything reported since the last `take`, which is now the caller's to handle. */
@@ -206,6 +224,7 @@ export class DirtySet implements MutationListener {
       for (const range of ranges) this.#addRange(entry, range);
     }
     for (const { tree, inode } of snapshot.sought) this.changedInode(tree, inode);
+    for (const { tree, from, to } of snapshot.moves) this.renamed(tree, from, to);
   }
 
   #clear(): void {
@@ -213,6 +232,7 @@ export class DirtySet implements MutationListener {
     this.#entries = new Map();
     this.#inodes = new Set();
     this.#sought = new Map();
+    this.#moves = [];
     this.#pathBytes = 0;
   }
 

@@ -79,7 +79,8 @@ type Hot = {
   ticket: number;
 };
 
-type Fresh = { entries: DirtyEntry[]; sought: SoughtFile[]; everything: boolean };
+/** Moves are remembered in memory only: here it is enough to know where to look. */
+type Fresh = DirtySnapshot & { entries: DirtyEntry[]; sought: SoughtFile[]; everything: boolean };
 
 export class HotPlaces {
   #places = new Set<Hot>();
@@ -192,6 +193,7 @@ export class HotPlaces {
       everything: this.#everythingAt !== null,
       entries: [...this.#places].map(entryOf),
       sought: [...this.#sought.values()].map(({ tree, inode }) => ({ tree, inode })),
+      moves: [],
     };
   }
 
@@ -274,7 +276,7 @@ export class HotPlaces {
 
   #append(): Fresh {
     this.#lastTicket += 1;
-    this.#fresh ??= { entries: [], sought: [], everything: false };
+    this.#fresh ??= { entries: [], sought: [], everything: false, moves: [] };
     return this.#fresh;
   }
 }

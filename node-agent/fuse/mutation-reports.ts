@@ -29,6 +29,15 @@ export class MutationReports {
     }
   }
 
+  /** Besides what that adds and removes. */
+  renamed(parent: Node, name: Uint8Array, newParent: Node, newName: Uint8Array): void {
+    const { listener } = this;
+    if (listener === null || parent.isLocal) return;
+    const [from, to] = [this.#pathOf(parent), this.#pathOf(newParent)];
+    if (!(from instanceof Uint8Array && to instanceof Uint8Array)) return;
+    listener.renamed(this.#tree, joinPath(from, name), joinPath(to, newName));
+  }
+
   /** Content; without a range anywhere, with length 0 attributes only. */
   file(node: Node, offsetBytes = 0, lengthBytes = Number.POSITIVE_INFINITY): void {
     const listener = this.listener;

@@ -217,6 +217,7 @@ describe("the server", () => {
       changedFile: (_tree, name, change) => told.push([Buffer.from(name).toString(), change]),
       changedDirectory: () => undefined,
       changedSubtree: () => undefined,
+      renamed: () => undefined,
       changedInode: () => undefined,
       lostName: () => undefined,
       changedEverything: () => undefined,

@@ -111,7 +111,7 @@ export class AppliedReports {
       case "rename":
         this.#names += 1;
         if ((o.flags & RENAME_EXCHANGE) !== 0) this.#added(o.parent, o.name);
-        else this.#file(o.parent, 0, 0);
+        else this.#moved(o);
         this.#added(o.newParent, o.newName);
         return;
       default:
@@ -147,6 +147,13 @@ export class AppliedReports {
     }
     listener.changedDirectory(found.tree, found.path);
     listener.changedSubtree(found.tree, joinPath(found.path, name));
+  }
+
+  #moved(o: Extract<Operation, { kind: "rename" }>): void {
+    this.#file(o.parent, 0, 0);
+    const [from, to] = [this.#find(o.parent), this.#find(o.newParent)];
+    if (from === null || from.path === null || to === null || to.path === null) return;
+    this.listener?.renamed(from.tree, joinPath(from.path, o.name), joinPath(to.path, o.newName));
   }
 
   #losesName(parent: FileId, name: Uint8Array): void {

@@ -119,6 +119,10 @@ function bothOf(a: MutationListener, b: MutationListener): MutationListener {
       a.changedSubtree(tree, path);
       b.changedSubtree(tree, path);
     },
+    renamed: (tree, from, to) => {
+      a.renamed(tree, from, to);
+      b.renamed(tree, from, to);
+    },
     changedInode: (tree, inode) => {
       a.changedInode(tree, inode);
       b.changedInode(tree, inode);

@@ -9,7 +9,7 @@
  */
 
 import { ChangeRecord, type PointId } from "#model/replication/change-record.ts";
-import { type DirtySnapshot, EVERYTHING, type InodeKey } from "#model/replication/dirty-set.ts";
+import { type InodeKey, NOTHING } from "#model/replication/dirty-set.ts";
 import { HotPlaces, type Touch } from "#model/replication/hot-places.ts";
 import { errnoName } from "../adapters/linux/errno.ts";
 import type { ChangeGuard } from "../fuse/ports.ts";
@@ -113,12 +113,17 @@ export class ChangeKeeper implements ChangeGuard {
   /** Secondary: the copy is equal at `point`, and everything that is applied from now on is noted. */
   follow(point: PointId): void {
     this.#state = "none";
-    this.record.restore([point], { everything: false, entries: [], sought: [] });
+    this.record.restore([point], NOTHING);
   }
 
   /** Secondary: everything up to `point` is on this disk; the primary holds `settled` for good. */
   notePoint(point: PointId, done: (result: number) => void): void {
-    const start: LogStart = { role: "secondary", points: [point], isStrict: true, changes: NONE };
+    const start: LogStart = {
+      role: "secondary",
+      points: [point],
+      isStrict: true,
+      changes: NOTHING,
+    };
     this.#whenFree(() => {
       this.#isReplacing = true;
       this.#store.replace(start, (result) => {
@@ -232,5 +237,3 @@ export class ChangeKeeper implements ChangeGuard {
       this.#onStuck(`the record of changes cannot be removed: ${errnoName(-removed)}`);
   }
 }
-
-const NONE: DirtySnapshot = { ...EVERYTHING, everything: false };

@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { RECORD_LIMITS } from "#model/replication/change-record.ts";
-import { type DirtyEntry, DirtySet, type DirtySnapshot } from "#model/replication/dirty-set.ts";
+import {
+  type DirtyEntry,
+  DirtySet,
+  type DirtySnapshot,
+  NOTHING,
+} from "#model/replication/dirty-set.ts";
 import { cases } from "../../test/setup/length.ts";
 import { decodeLog, encodeAppend, encodeStart, LOG_BLOCK_BYTES } from "./change-log-format.ts";
 
@@ -25,8 +30,8 @@ const changes: fc.Arbitrary<DirtySnapshot> = fc.record({
   everything: fc.constant(false),
   entries: fc.array(entries, { maxLength: 4 }),
   sought: fc.array(fc.record({ tree: fc.nat(3), inode: fc.nat() }), { maxLength: 2 }),
+  moves: fc.constant([]),
 });
-const NOTHING: DirtySnapshot = { everything: false, entries: [], sought: [] };
 const START = { role: "primary", points: ["abc:0"], isStrict: false, changes: NOTHING } as const;
 
 /** As a store lays them out: `isFlushed` begins a new block. */

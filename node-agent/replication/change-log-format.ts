@@ -23,6 +23,7 @@ import {
   DirtySet,
   type DirtySnapshot,
   type InodeKey,
+  NOTHING,
 } from "#model/replication/dirty-set.ts";
 import { WireReader, WireWriter } from "./wire.ts";
 
@@ -220,7 +221,7 @@ class LogReader {
         return this.#begin(from);
       case RECORD.entry: {
         const entry = takeEntry(from);
-        if (entry !== null) this.#set.add({ everything: false, entries: [entry], sought: [] });
+        if (entry !== null) this.#set.add({ ...NOTHING, entries: [entry] });
         return entry !== null;
       }
       case RECORD.sought:

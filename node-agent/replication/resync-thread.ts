@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { type MessagePort, workerData } from "node:worker_threads";
 import { pointOf } from "#model/replication/change-record.ts";
-import { EVERYTHING } from "#model/replication/dirty-set.ts";
+import { EVERYTHING, NOTHING } from "#model/replication/dirty-set.ts";
 import { bootMs } from "../adapters/linux/clock.ts";
 import type {
   OfferedRecord,
@@ -140,9 +140,10 @@ function offeredRecord(
     forget: () => removeRecordNow(stateDirectory),
     complete: () => {
       const points = [pointOf(attachmentId, 0)];
-      const changes = { everything: false, entries: [], sought: [] };
       fullWanted.clear();
-      writeRecordNow(stateDirectory, { role: "secondary", points, isStrict: true, changes });
+      writeRecordNow(stateDirectory, {
+        ...{ role: "secondary", points, isStrict: true, changes: NOTHING },
+      });
     },
   };
 }

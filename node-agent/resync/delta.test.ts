@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { ChangeRecord, RECORD_LIMITS } from "#model/replication/change-record.ts";
 import { planResync } from "#model/replication/decide-resync.ts";
-import { DirtySet, type DirtySnapshot } from "#model/replication/dirty-set.ts";
+import { DirtySet, type DirtySnapshot, NOTHING } from "#model/replication/dirty-set.ts";
 import { cases } from "../../test/setup/length.ts";
 import { Pair, type PairOutcome } from "./testing/pair.ts";
 import { RandomWriter } from "./testing/random-writer.ts";
@@ -14,7 +14,6 @@ afterAll(() => pair.close());
 beforeEach(() => pair.empty());
 
 const POINT = "attachment:0";
-const NOTHING: DirtySnapshot = { everything: false, entries: [], sought: [] };
 const seeds = fc.integer({ min: 0, max: 2 ** 31 });
 
 /** What this file is for: the two copies were equal at `POINT`, and each has its record since. */
@@ -145,6 +144,36 @@ describe("a resync of what changed", () => {
     const changed = 200 * 4096;
     expect(source.value.bytesSent).toBeLessThan(1.1 * changed);
     expect(source.value.bytesChecked).toBe(changed);
+  });
+
+  test("does not send again what was moved, however often", async () => {
+    for (const root of [pair.source, pair.target]) {
+      fs.mkdirSync(join(root, "d/deep"), { recursive: true });
+      for (let name = 0; name < 20; name += 1) {
+        fs.writeFileSync(join(root, `d/deep/${name}`), Buffer.alloc(200_000, name));
+        fs.utimesSync(join(root, `d/deep/${name}`), 1, 1);
+      }
+      fs.mkdirSync(join(root, "e"));
+    }
+    const record = recordOf();
+    const move = (from: string, to: string): void => {
+      fs.renameSync(join(pair.source, from), join(pair.source, to));
+      for (const path of [from, to]) {
+        record.changedDirectory(0, Buffer.from(path.slice(0, Math.max(0, path.lastIndexOf("/")))));
+      }
+      record.renamed(0, Buffer.from(from), Buffer.from(to));
+      record.changedSubtree(0, Buffer.from(to));
+    };
+    move("d/deep", "e/deep");
+    move("e/deep/3", "three");
+    move("e/deep", "f");
+    // Another directory by the same name, which the copy must not take for the moved one.
+    fs.mkdirSync(join(pair.source, "e/deep"));
+    record.changedSubtree(0, Buffer.from("e/deep"));
+    const { source } = await resync(record);
+    expect(source).toMatchObject({ ok: true, value: { comparison: { kind: "delta" } } });
+    expect(pair.differences()).toEqual([]);
+    expect(source.ok && source.value.bytesSent).toBeLessThan(50_000);
   });
 
   test("finds a file under its other name when the one that was written has gone", async () => {

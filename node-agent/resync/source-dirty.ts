@@ -28,6 +28,9 @@ const stat = new Stat();
 /** Brings the target up to date with what `snapshot` (which is not everything) names. */
 export function handleSnapshot(run: SourceRun, snapshot: DirtySnapshot): void {
   const pass = new DirtyPass(run);
+  for (const { tree, from, to } of snapshot.moves) {
+    run.outbox.post({ kind: "move", tree, path: from, to });
+  }
   for (const { tree, inode } of snapshot.sought) run.links.searched(tree, inode);
   const found = findNames(run.trees, snapshot.sought);
   let depth = 0;

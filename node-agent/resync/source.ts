@@ -1,6 +1,11 @@
 /** The primary's side of a resync: its course, from greeting to the live stream (see resync.ts). */
 import type { ResyncPlan, TargetRecord } from "#model/replication/decide-resync.ts";
-import { type DirtyEntry, DirtySet, type DirtySnapshot } from "#model/replication/dirty-set.ts";
+import {
+  type DirtyEntry,
+  DirtySet,
+  type DirtySnapshot,
+  NOTHING,
+} from "#model/replication/dirty-set.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 import { Bandwidth } from "./bandwidth.ts";
 import { countTree, isSmallEnough } from "./counting.ts";
@@ -101,7 +106,7 @@ class Course {
       if (part.point === "") return { kind: "none", why: part.why };
       entries.push(...part.places);
       if (!part.isLast) continue;
-      const hot = { everything: part.everything, entries, sought: [] };
+      const hot = { ...NOTHING, everything: part.everything, entries };
       return { kind: "record", point: part.point, hot };
     }
   }

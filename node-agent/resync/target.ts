@@ -13,6 +13,7 @@ import {
   applyRemove,
 } from "./apply-content.ts";
 import { applyList } from "./apply-list.ts";
+import { applyMove } from "./apply-move.ts";
 import { Aside } from "./aside.ts";
 import { findNames } from "./find-names.ts";
 import {
@@ -141,6 +142,9 @@ class TargetLoop {
         return;
       case "directoryEnd":
         applyDirectoryEnd(run, this.#tree(message.tree), message);
+        return;
+      case "move":
+        applyMove(run, this.#tree(message.tree), message.path, message.to);
         return;
       case "remove":
         if (message.path.length === 0) throw malformed("the root itself");

@@ -86,6 +86,8 @@ export type SourceMessage =
   | (Place & { readonly kind: "fileEnd"; readonly meta: Meta })
   | (Place & { readonly kind: "directoryEnd"; readonly meta: Meta })
   | (Place & { readonly kind: "remove" })
+  /** What lay at `path` was moved: where it is still there, and nothing at `to`, move it too. */
+  | (Place & { readonly kind: "move"; readonly to: Uint8Array })
   | { readonly kind: "passEnd" }
   | { readonly kind: "finish" };
 
@@ -128,6 +130,7 @@ const KINDS = [
   "recordAsked",
   "begin",
   "record",
+  "move",
 ] as const;
 const OPERATION_BYTES_MAX = 64;
 
@@ -181,6 +184,9 @@ export function writeMessage(writer: RecordWriter, message: Message): void {
     case "fault":
       writer.u32(message.errno);
       writer.bytes(Buffer.from(message.operation).subarray(0, OPERATION_BYTES_MAX));
+      return;
+    case "move":
+      writer.bytes(message.to);
       return;
     case "begin":
       writer.u8(message.isDelta ? 1 : 0);
@@ -254,6 +260,14 @@ function readMessage(reader: RecordReader): Message {
     }
     case "remove":
       return { kind, ...readPlace(reader) };
+    case "move": {
+      const place = readPlace(reader);
+      const to = reader.bytes(PATH_BYTES_MAX);
+      if (to.length === 0 || place.path.length === 0 || !isRelativePath(to)) {
+        throw new Malformed("a move of nothing");
+      }
+      return { kind, ...place, to };
+    }
     case "begin":
       return { kind, isDelta: reader.u8() === 1, why: readText(reader) };
     case "record": {

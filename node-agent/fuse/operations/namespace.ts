@@ -251,6 +251,9 @@ function reportMove(
   tree.times.mark(o.parent);
   tree.times.mark(o.newParent);
   if (o.isExchange) tree.reports.added(o.parent, o.name);
-  else tree.reports.removed(o.parent);
+  else {
+    tree.reports.removed(o.parent);
+    tree.reports.renamed(o.parent, o.name, o.newParent, o.newName);
+  }
   tree.reports.added(o.newParent, o.newName);
 }

@@ -204,6 +204,7 @@ export class RandomWriter {
     this.#removed(from);
     this.#added(to);
     if (exchange !== 0) this.#added(from);
+    else this.#listener?.renamed(0, from, to);
   }
 
   #link(): void {

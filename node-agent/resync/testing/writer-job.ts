@@ -16,5 +16,6 @@ export const WRITER = { pauseAsked: 0, paused: 1, stepsDone: 2, slowMs: 3 } as c
 export type Report =
   | { readonly kind: "file"; readonly path: Uint8Array; readonly change: FileChange }
   | { readonly kind: "directory"; readonly path: Uint8Array }
+  | { readonly kind: "renamed"; readonly from: Uint8Array; readonly to: Uint8Array }
   | { readonly kind: "inode" | "lostName"; readonly inode: InodeKey }
   | { readonly kind: "subtree"; readonly path: Uint8Array };

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { TargetRecord } from "#model/replication/decide-resync.ts";
-import type { DirtyEntry } from "#model/replication/dirty-set.ts";
+import { type DirtyEntry, NOTHING } from "#model/replication/dirty-set.ts";
 import { Connector } from "../../../node-agent/replication/connector.ts";
 import type { ResyncAnswer } from "../../../node-agent/replication/resync-link.ts";
 import type { Inode } from "../sim-disk.ts";
@@ -189,7 +189,7 @@ function targetRecord({ point, why, hot }: OfferedRecord): TargetRecord {
     const what = { listing: name === "", subtree: name !== "", ranges: [], inodes: [] };
     return { tree: 0, path: Buffer.from(name), ...what };
   });
-  return { kind: "record", point, hot: { everything: hot === null, entries, sought: [] } };
+  return { kind: "record", point, hot: { ...NOTHING, everything: hot === null, entries } };
 }
 
 type Paths = {

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { pointOf } from "#model/replication/change-record.ts";
+import { NOTHING } from "#model/replication/dirty-set.ts";
 import { ERRNO } from "../../../node-agent/adapters/linux/errno.ts";
 import { encodeStart } from "../../../node-agent/replication/change-log-format.ts";
 import { SimLog } from "../sim-log.ts";
@@ -12,8 +13,6 @@ import {
   ResyncRun,
 } from "./resync-run.ts";
 import { readRecord } from "./sim-change-store.ts";
-
-const NOTHING = { everything: false, entries: [], sought: [] };
 
 /** The side whose copy is made equal. */
 export class TargetRun extends ResyncRun {
