@@ -17,6 +17,9 @@ function name(directory: number, path: string, replaces = false): Touch {
   const last = bytes(path.slice(at));
   return { kind: "name", tree: 0, directory, name: last, path: () => bytes(path), replaces };
 }
+const lost = (inode: number, path: string): Touch => {
+  return { kind: "lostName", tree: 0, inode, path: () => bytes(path) };
+};
 /** What a log that got all appends would say. */
 const shown = (changes: DirtySnapshot): string[] =>
   changes.entries.map(({ path, ranges, listing, subtree }) => {
@@ -32,7 +35,7 @@ describe("hot places", () => {
     expect(hot.touch(write(7, "a", 100, 4096))).toBe(1);
     expect(hot.takeFresh()).toBeNull();
     expect(hot.touch(write(7, "a", 3 * EXTENT_BYTES))).toBe(2);
-    expect(shown(hot.takeFresh() ?? hot.snapshot())).toHaveLength(1);
+    expect(shown(hot.takeFresh() ?? hot.snapshot())).toEqual(["a 3-4"]);
     expect(shown(hot.snapshot())).toEqual(["a 0-1,3-4"]);
     hot.touch(write(7, "a", 5 * EXTENT_BYTES, END));
     expect(shown(hot.snapshot())).toEqual(["a 0-1,3-4,5-Infinity"]);
@@ -85,25 +88,34 @@ describe("hot places", () => {
     hot.touch(write(7, "d/a"));
     hot.touch({ kind: "moves", tree: 0, inode: 3, isDirectory: true });
     hot.takeFresh();
-    expect(hot.touch({ kind: "lostName", tree: 0, inode: 8 })).toBe(0);
-    expect(hot.touch({ kind: "lostName", tree: 0, inode: 7 })).toBeGreaterThan(0);
-    expect(hot.takeFresh()?.sought).toEqual([{ tree: 0, inode: 7 }]);
+    expect(hot.touch(lost(8, "x"))).toBe(0);
+    expect(hot.touch(lost(7, "e/a"))).toBeGreaterThan(0);
+    const { sought, lostNames } = hot.takeFresh() ?? {};
+    expect(sought).toEqual([{ tree: 0, inode: 7 }]);
+    expect(lostNames).toEqual([{ tree: 0, path: bytes("e/a") }]);
   });
 
-  test("a point forgets what has long been cold, and nothing touched since it began", () => {
+  test("a point forgets what was touched before it, when it is settled and not before", () => {
     const hot = new HotPlaces();
     hot.touch(write(1, "cold"));
-    hot.touch(write(2, "warm"));
-    hot.settle(hot.beginPoint());
+    const failed = hot.beginPoint();
     hot.touch(write(2, "warm"));
     const begun = hot.beginPoint();
     hot.touch(write(3, "hot"));
-    hot.settle(begun);
+    expect(shown(hot.snapshot())).toEqual(["cold 0-1", "warm 0-1", "hot 0-1"]);
+    hot.settle(failed);
     expect(shown(hot.snapshot())).toEqual(["warm 0-1", "hot 0-1"]);
-    // Forgotten means: to be written down again.
+    hot.settle(begun);
+    expect(shown(hot.snapshot())).toEqual(["hot 0-1"]);
+  });
+
+  test("what was announced before a point began is announced again after it", () => {
+    const hot = new HotPlaces();
+    hot.touch(write(1, "a"));
     hot.takeFresh();
-    hot.touch(write(1, "cold"));
-    expect(hot.takeFresh()).not.toBeNull();
+    hot.beginPoint();
+    expect(hot.touch(write(1, "a"))).toBeGreaterThan(0);
+    expect(shown(hot.takeFresh() ?? hot.snapshot())).toEqual(["a 0-1"]);
   });
 
   test("a place whose path cannot be told makes everything hot until a later point", () => {

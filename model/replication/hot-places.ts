@@ -1,18 +1,19 @@
 /**
- * What a primary writes down *before* it touches its own disk, so that a place in which its copy may
+ * What a primary announces *before* it touches its own disk, so that a place in which its copy may
  * differ is known even after its memory is lost: coarsely (4 MiB of a file, a whole directory), so
- * that a place is written down once and then stays *hot*. DRBD calls the same an activity log.
+ * that a place is announced once and then stays *hot* until the next durable point. DRBD calls the
+ * same an activity log.
  *
- * When must it be on the disk first? Two kinds of readers need it, and they need different parts:
+ * To whom? There are two who may have to know, and they need different parts:
  *
- * - *Alone* (`isStrict`): the absent node misses everything, and only this log knows what. All of it
- *   is durable before the operation.
+ * - *Alone* (`isStrict`): the absent node misses everything, and only this node's log knows what. All
+ *   of it is on the disk before the operation.
  * - *In sync*: the survivor of this node's death knows all that it acknowledged. What it does not
- *   know are operations under way at that moment, so the log must cover those. A file born since the
- *   last point is compared wholly by the survivor anyway, and so is a name that came to be; a name
- *   that went is noticed when the directory's names are compared, as the kernel lets one operation
- *   on the names of a directory run at a time. So these need not wait for the disk. They are written
- *   all the same: an agent that is restarted (its OS lives) finds them.
+ *   know are operations under way at that moment, so it is told their places first, in the stream. A
+ *   file born since the last point is compared wholly by the survivor anyway, and so is a name that
+ *   came to be; a name that went is noticed when the directory's names are compared, as the kernel
+ *   lets one operation on the names of a directory run at a time. So nobody waits for these. The log
+ *   is written all the same, without a flush: an agent that is restarted (its OS lives) finds it.
  */
 
 import type { ByteRange, DirtyEntry, DirtySnapshot, InodeKey, SoughtFile } from "./dirty-set.ts";
@@ -22,8 +23,6 @@ export const EXTENT_BYTES = 4 * 1024 * 1024;
 const EXTENTS_MAX = 4096;
 /** Everything at or beyond a point of a file. */
 const END = Number.POSITIVE_INFINITY;
-/** A place that was not touched for this many points is not hot any more. */
-const POINTS_KEPT = 2;
 
 /** Where a file lies at this moment; null: it has no name; a number: it cannot be told. */
 type PathNow = () => Uint8Array | null | number;
@@ -57,7 +56,13 @@ export type Touch =
       readonly replaces: boolean;
     }
   /** The file is about to lose a name and has others. */
-  | { readonly kind: "lostName"; readonly tree: number; readonly inode: InodeKey }
+  | {
+      readonly kind: "lostName";
+      readonly tree: number;
+      readonly inode: InodeKey;
+      /** The name that it loses. */
+      readonly path: PathNow;
+    }
   /** The file is about to get another name, and with a directory everything below it. */
   | {
       readonly kind: "moves";
@@ -73,14 +78,20 @@ type Hot = {
   readonly extents: Set<number>;
   /** From here on everything is hot; Infinity: nothing is by this. */
   fromExtent: number;
-  /** The point counter when it was last touched. */
-  stamp: number;
-  /** Which append made it (so far): what must be durable first. */
+  /** The point counter when it was announced. */
+  readonly stamp: number;
+  /** Which announcement made it (so far): what must arrive first. */
   ticket: number;
 };
 
 /** Moves are remembered in memory only: here it is enough to know where to look. */
-type Fresh = DirtySnapshot & { entries: DirtyEntry[]; sought: SoughtFile[]; everything: boolean };
+export type Fresh = DirtySnapshot & {
+  entries: DirtyEntry[];
+  sought: SoughtFile[];
+  everything: boolean;
+  /** The names of those sought, which the other node knows by its own numbers. */
+  readonly lostNames: { readonly tree: number; readonly path: Uint8Array }[];
+};
 
 export class HotPlaces {
   #places = new Set<Hot>();
@@ -102,7 +113,7 @@ export class HotPlaces {
     return this.#places.size;
   }
 
-  /** The last append; 0 before the first. */
+  /** The last announcement; 0 before the first. */
   get lastTicket(): number {
     return this.#lastTicket;
   }
@@ -113,10 +124,10 @@ export class HotPlaces {
     return this.#lastTicket;
   }
 
-  /** Notes what is about to be touched. The ticket that must be durable before; 0: none. */
+  /** Notes what is about to be touched. The ticket that must have arrived before; 0: none. */
   touch(touch: Touch): number {
     if (touch.kind === "name") return this.#touchName(touch);
-    if (touch.kind === "lostName") return this.#loseName(touch.tree, touch.inode);
+    if (touch.kind === "lostName") return this.#loseName(touch);
     if (touch.kind === "moves") {
       this.#forgetPath(touch.tree, touch.inode, touch.isDirectory);
       return 0;
@@ -132,8 +143,8 @@ export class HotPlaces {
     this.#born.add(`${tree}/${inode}`);
   }
 
-  /** Appends since the last call, as one. */
-  takeFresh(): DirtySnapshot | null {
+  /** Announcements since the last call, as one. */
+  takeFresh(): Fresh | null {
     const fresh = this.#fresh;
     this.#fresh = null;
     return fresh;
@@ -142,15 +153,20 @@ export class HotPlaces {
   /** A point begins: what is touched from now on is after it. */
   beginPoint(): number {
     this.#stamp += 1;
-    this.#born.clear();
+    this.forgetAnnounced();
     return this.#stamp;
   }
 
-  /** The point that began as `stamp` is durable on both nodes: what has long been cold goes. */
+  /** Whoever was told of a place knows it no more: each is announced again at its next touch. */
+  forgetAnnounced(): void {
+    this.#born.clear();
+    this.#known.clear();
+  }
+
+  /** The point that began as `stamp` is durable on both nodes: what was touched before it goes. */
   settle(stamp: number): void {
-    const isCold = (one: { readonly stamp: number }): boolean => one.stamp <= stamp - POINTS_KEPT;
+    const isCold = (one: { readonly stamp: number }): boolean => one.stamp < stamp;
     for (const place of this.#places) if (isCold(place)) this.#places.delete(place);
-    for (const [key, place] of this.#known) if (isCold(place)) this.#known.delete(key);
     for (const [key, sought] of this.#sought) if (isCold(sought)) this.#sought.delete(key);
     this.#findInodes();
     if (this.#everythingAt !== null && this.#everythingAt < stamp) this.#everythingAt = null;
@@ -204,11 +220,15 @@ export class HotPlaces {
     for (const kind of ["content", "attributes"]) this.#known.delete(`${kind}/${tree}/${inode}`);
   }
 
-  #loseName(tree: number, inode: InodeKey): number {
+  #loseName({ tree, inode, path }: Extract<Touch, { kind: "lostName" }>): number {
     const key = `${tree}/${inode}`;
     if (!this.#inodes.has(key)) return 0;
     this.#sought.set(key, { tree, inode, stamp: this.#stamp });
-    this.#append().sought.push({ tree, inode });
+    const fresh = this.#append();
+    fresh.sought.push({ tree, inode });
+    const lost = path();
+    if (lost instanceof Uint8Array) fresh.lostNames.push({ tree, path: lost });
+    else if (typeof lost === "number") this.#loseTrack();
     this.#forgetPath(tree, inode, false);
     return this.#lastTicket;
   }
@@ -223,10 +243,7 @@ export class HotPlaces {
 
   #touchPlain(key: string, touch: Exclude<Placed, { kind: "content" }>): number {
     const known = this.#known.get(key);
-    if (known !== undefined) {
-      known.stamp = this.#stamp;
-      return known.ticket;
-    }
+    if (known !== undefined) return known.ticket;
     const inodes = touch.kind === "attributes" ? [touch.inode] : [];
     const subtree = touch.kind === "name";
     return this.#add(key, touch, { listing: touch.kind === "names", subtree, inodes });
@@ -239,11 +256,11 @@ export class HotPlaces {
       const what = { listing: false, subtree: false, inodes: [touch.inode] };
       return this.#add(key, touch, what, touch);
     }
-    known.stamp = this.#stamp;
     const { startBytes, endBytes } = touch;
     if (!hasExtents(known, startBytes, endBytes)) {
       addExtents(known, startBytes, endBytes);
-      this.#append().entries.push({ ...known.entry, ranges: [{ startBytes, endBytes }] });
+      // As wide as what counts as announced from now on.
+      this.#append().entries.push({ ...known.entry, ranges: [roundedOut(startBytes, endBytes)] });
       known.ticket = this.#lastTicket;
     }
     return known.ticket;
@@ -259,8 +276,7 @@ export class HotPlaces {
     // It has no name, so nobody will ever look for it.
     if (path === null) return 0;
     if (typeof path === "number") {
-      this.#everythingAt = this.#stamp;
-      this.#append().everything = true;
+      this.#loseTrack();
       return this.#lastTicket;
     }
     const entry = { tree: touch.tree, path: Uint8Array.from(path), ...what };
@@ -274,14 +290,25 @@ export class HotPlaces {
     return hot.ticket;
   }
 
+  /** Something is touched, and where cannot be told. */
+  #loseTrack(): void {
+    this.#everythingAt = this.#stamp;
+    this.#append().everything = true;
+  }
+
   #append(): Fresh {
     this.#lastTicket += 1;
-    this.#fresh ??= { entries: [], sought: [], everything: false, moves: [] };
+    this.#fresh ??= { entries: [], sought: [], everything: false, moves: [], lostNames: [] };
     return this.#fresh;
   }
 }
 
 const extentOf = (bytes: number): number => Math.floor(bytes / EXTENT_BYTES);
+
+const roundedOut = (startBytes: number, endBytes: number): ByteRange => ({
+  startBytes: extentOf(startBytes) * EXTENT_BYTES,
+  endBytes: Math.ceil(endBytes / EXTENT_BYTES) * EXTENT_BYTES,
+});
 
 function hasExtents({ extents, fromExtent }: Hot, startBytes: number, endBytes: number): boolean {
   if (extentOf(startBytes) >= fromExtent) return true;

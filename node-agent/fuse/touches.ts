@@ -5,7 +5,7 @@
 import type { Touch } from "#model/replication/hot-places.ts";
 import { S_IFDIR } from "../adapters/linux/file.ts";
 import type { Node } from "./inode-table.ts";
-import { joinPath } from "./paths.ts";
+import { type FoundPath, joinPath } from "./paths.ts";
 import { FATTR, OPCODE } from "./protocol/opcodes.ts";
 import type { TreeContext } from "./tree-context.ts";
 
@@ -120,16 +120,22 @@ function lostName(tree: TreeContext, parent: Node, name: Uint8Array): Touch[] {
   if (!isThere(tree, parent, name)) return [];
   const { inodeKey, type, linkCount } = tree.stat;
   if (type === S_IFDIR || linkCount <= 1) return [];
-  return [{ kind: "lostName", tree: tree.number, inode: inodeKey }];
+  const path = pathOf(tree, parent, name);
+  return [{ kind: "lostName", tree: tree.number, inode: inodeKey, path }];
 }
 
 function nameOf(tree: TreeContext, parent: Node, name: Uint8Array, replaces: boolean): Touch {
+  const path = pathOf(tree, parent, name);
   const own = name.slice();
-  const path = () => {
+  return { kind: "name", tree: tree.number, directory: parent.key, name: own, path, replaces };
+}
+
+function pathOf(tree: TreeContext, parent: Node, name: Uint8Array): () => FoundPath {
+  const own = name.slice();
+  return () => {
     const directory = tree.paths.of(parent);
     return directory instanceof Uint8Array ? joinPath(directory, own) : directory;
   };
-  return { kind: "name", tree: tree.number, directory: parent.key, name: own, path, replaces };
 }
 
 /** Fills `tree.stat`. */

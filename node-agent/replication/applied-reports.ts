@@ -5,8 +5,18 @@
  */
 
 import type { InodeKey, MutationListener } from "#model/replication/dirty-set.ts";
-import { AT_FDCWD, descriptorPath, readlinkat, S_IFDIR } from "../adapters/linux/file.ts";
+import {
+  AT_FDCWD,
+  close,
+  descriptorPath,
+  O_CLOEXEC,
+  O_NOFOLLOW,
+  O_PATH,
+  readlinkat,
+  S_IFDIR,
+} from "../adapters/linux/file.ts";
 import { withNul } from "../adapters/linux/library.ts";
+import { openBeneath } from "../adapters/linux/open-beneath.ts";
 import { Stat } from "../adapters/linux/stat.ts";
 import { joinPath } from "../fuse/paths.ts";
 import type { FileTable } from "./file-table.ts";
@@ -19,6 +29,8 @@ const END = Number.POSITIVE_INFINITY;
 const LINK_BYTES_MAX = 4096;
 const SLASH = 47;
 const DELETED = Buffer.from(" (deleted)");
+
+type Of<K extends Operation["kind"]> = Extract<Operation, { kind: K }>;
 
 type Found = {
   readonly tree: number;
@@ -76,6 +88,9 @@ export class AppliedReports {
       case "setxattr":
       case "removexattr":
         this.#file(o.id, 0, 0);
+        return;
+      case "touch":
+        this.#announced(o);
         return;
       case "forget":
         this.#trees.delete(o.id);
@@ -149,7 +164,36 @@ export class AppliedReports {
     listener.changedSubtree(found.tree, joinPath(found.path, name));
   }
 
-  #moved(o: Extract<Operation, { kind: "rename" }>): void {
+  /** The primary is about to touch this place of its own disk; nothing is touched here. */
+  #announced({ tree, path, what, startBytes, endBytes }: Of<"touch">): void {
+    const { listener } = this;
+    const rootFd = this.#roots[tree];
+    if (listener === null || rootFd === undefined) return;
+    if (what === "everything") listener.changedEverything();
+    else if (what === "names") listener.changedDirectory(tree, path);
+    else if (what === "all") listener.changedSubtree(tree, path);
+    else this.#announcedFile(listener, rootFd, { tree, path, what, startBytes, endBytes });
+  }
+
+  #announcedFile(
+    listener: MutationListener,
+    rootFd: number,
+    o: Pick<Of<"touch">, "tree" | "path" | "what" | "startBytes" | "endBytes">,
+  ): void {
+    const fd = openBeneath(rootFd, withNul(o.path), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+    const described = fd < 0 ? fd : this.#stat.of(fd);
+    if (fd >= 0) close(fd);
+    // Paths longer than one call takes, and what is not there: as much as can be said of it.
+    if (described < 0) listener.changedSubtree(o.tree, o.path);
+    else if (o.what === "sought") listener.changedInode(o.tree, this.#stat.inodeKey);
+    else {
+      const lengthBytes = o.endBytes === Number.MAX_SAFE_INTEGER ? END : o.endBytes - o.startBytes;
+      const change = { inode: this.#stat.inodeKey, offsetBytes: o.startBytes, lengthBytes };
+      listener.changedFile(o.tree, o.path, change);
+    }
+  }
+
+  #moved(o: Of<"rename">): void {
     this.#file(o.parent, 0, 0);
     const [from, to] = [this.#find(o.parent), this.#find(o.newParent)];
     if (from === null || from.path === null || to === null || to.path === null) return;

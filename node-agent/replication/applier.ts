@@ -63,12 +63,14 @@ type Of<K extends Operation["kind"]> = Extract<Operation, { kind: K }>;
 export class Applier {
   readonly files: FileTable;
   readonly #reports: AppliedReports;
+  readonly #rootCount: number;
   readonly #here = new Stat();
   readonly #there = new Stat();
 
   /** `roots`: readable descriptors of the real directories, in the order of the trees. */
   constructor(roots: readonly number[]) {
     this.files = new FileTable(roots);
+    this.#rootCount = roots.length;
     this.#reports = new AppliedReports(roots, this.files);
   }
 
@@ -123,6 +125,8 @@ export class Applier {
       case "forget":
         this.files.forget(o.id);
         return 0;
+      case "touch":
+        return o.tree < this.#rootCount ? 0 : -ERRNO.EINVAL;
       case "fsync":
       case "syncfs":
         return 0;

@@ -72,7 +72,7 @@ export function assembleCore(ports: CorePorts): Core {
     // It may have happened here in part: from now on the copies are not in step.
     primary.diverged(detail);
   };
-  const keeper = new ChangeKeeper(ports.changeStore, onFault);
+  const keeper = new ChangeKeeper(ports.changeStore, sender, onFault);
   const servers = ports.newServers({ sink: sender, gate, changes: keeper, onFault });
   for (const server of servers) server.mutations = keeper.record;
   let addresses: readonly PeerAddress[] = [];

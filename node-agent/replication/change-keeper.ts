@@ -1,7 +1,8 @@
 /**
- * A data thread's change record: what was touched since the last durable points, in memory (finely)
- * and, as primary, in a log on the disk before it is touched (coarsely). docs/REPLICATION.md has why
- * this is enough to know, after the death of one node, where the two copies may differ.
+ * A data thread's change record: what was touched since the last durable points, in memory (finely);
+ * and, as primary, what is about to be touched (coarsely), which the peer is told in the stream, or
+ * while there is none, the own disk. docs/REPLICATION.md has why this is enough to know, after the
+ * death of one node, where the two copies may differ.
  *
  * A record that cannot be kept (the state directory's disk fails, too much changed) is given up,
  * durably, and the next resync compares everything and says why. Service never waits for it longer
@@ -9,12 +10,13 @@
  */
 
 import { ChangeRecord, type PointId } from "#model/replication/change-record.ts";
-import { type InodeKey, NOTHING } from "#model/replication/dirty-set.ts";
-import { HotPlaces, type Touch } from "#model/replication/hot-places.ts";
+import { type ByteRange, type InodeKey, NOTHING } from "#model/replication/dirty-set.ts";
+import { type Fresh, HotPlaces, type Touch } from "#model/replication/hot-places.ts";
 import { errnoName } from "../adapters/linux/errno.ts";
 import type { ChangeGuard } from "../fuse/ports.ts";
 import type { LogAppend, LogStart } from "./change-log-format.ts";
 import type { ChangeStore } from "./change-store.ts";
+import type { Operation, OperationSink } from "./operation.ts";
 
 /** Written anew, without what was said twice, when it has grown to this. */
 const LOG_BYTES_MAX = 32 * 1024 * 1024;
@@ -32,9 +34,12 @@ export class ChangeKeeper implements ChangeGuard {
   readonly #store: ChangeStore;
   /** The record could not even be taken away: what is on the disk would lie. */
   readonly #onStuck: (detail: string) => void;
+  readonly #sink: OperationSink;
   readonly #hot = new HotPlaces();
   #state: LogState = "none";
   #durableTicket = 0;
+  /** Up to here the peer has been told. */
+  #peerTicket = 0;
   #neededTicket = 0;
   #isFlushing = false;
   /** One log is written anew at a time; what else is to be written waits here. */
@@ -43,9 +48,15 @@ export class ChangeKeeper implements ChangeGuard {
   /** A strict log becomes a lax one only when that is on the disk. */
   #isLaxWanted = false;
 
-  constructor(store: ChangeStore, onStuck: (detail: string) => void) {
+  constructor(store: ChangeStore, sink: OperationSink, onStuck: (detail: string) => void) {
     this.#store = store;
+    this.#sink = sink;
     this.#onStuck = onStuck;
+  }
+
+  /** What is about to be touched is told to the peer first, if there is anything to tell at all. */
+  get isTogether(): boolean {
+    return this.#state === "none" || !this.#hot.isStrict;
   }
 
   /** This node serves: from its memory as secondary, or from what its disk kept. */
@@ -79,7 +90,11 @@ export class ChangeKeeper implements ChangeGuard {
     this.#append({ isStrict: false });
     this.#store.flush((result) => {
       if (result < 0) this.#fail("append", result);
-      else if (this.#isLaxWanted) this.#hot.isStrict = false;
+      else if (this.#isLaxWanted) {
+        this.#hot.isStrict = false;
+        // The peer has been told of nothing so far.
+        this.#hot.forgetAnnounced();
+      }
     });
   }
 
@@ -140,18 +155,19 @@ export class ChangeKeeper implements ChangeGuard {
   }
 
   announce(touches: readonly Touch[]): boolean {
-    let ticket = this.#neededTicket;
+    let ticket = this.#hot.isStrict ? this.#neededTicket : 0;
     for (const touch of touches) ticket = Math.max(ticket, this.#hot.touch(touch));
-    return this.#isDurable(ticket);
+    return this.#hasArrived(ticket);
   }
 
   born(tree: number, inode: InodeKey): void {
     this.#hot.born(tree, inode);
   }
 
-  #isDurable(ticket: number): boolean {
-    const changes = this.#hot.takeFresh();
-    if (changes !== null) this.#append({ changes });
+  #hasArrived(ticket: number): boolean {
+    const fresh = this.#hot.takeFresh();
+    if (fresh !== null) this.#append({ changes: fresh });
+    if (fresh !== null && this.#state !== "none" && !this.#hot.isStrict) this.#tellPeer(fresh);
     if (this.#state === "none") return true;
     if (this.#state === "opening") return false;
     if (this.#hot.size > PLACES_MAX) {
@@ -161,9 +177,22 @@ export class ChangeKeeper implements ChangeGuard {
     if (this.#store.sizeBytes > LOG_BYTES_MAX && !this.#isReplacing) {
       this.#replace(this.record.points, () => undefined);
     }
+    if (!this.#hot.isStrict) return ticket <= this.#peerTicket;
     if (ticket <= this.#durableTicket) return true;
     this.#flush();
     return false;
+  }
+
+  #tellPeer(fresh: Fresh): void {
+    const ticket = this.#hot.lastTicket;
+    const operations = announcementsOf(fresh);
+    operations.forEach((operation, at) => {
+      const isLast = at === operations.length - 1;
+      const done = (): void => {
+        this.#peerTicket = Math.max(this.#peerTicket, ticket);
+      };
+      this.#sink.submit(operation, isLast ? done : undefined);
+    });
   }
 
   #append(append: LogAppend): void {
@@ -236,4 +265,28 @@ export class ChangeKeeper implements ChangeGuard {
     if (removed < 0)
       this.#onStuck(`the record of changes cannot be removed: ${errnoName(-removed)}`);
   }
+}
+
+const NO_CONTENT: ByteRange = { startBytes: 0, endBytes: 0 };
+
+/** The same as operations of the stream. */
+function announcementsOf({ entries, lostNames, everything }: Fresh): Operation[] {
+  const touch = (
+    what: Extract<Operation, { kind: "touch" }>["what"],
+    { tree, path }: { readonly tree: number; readonly path: Uint8Array },
+    { startBytes, endBytes }: ByteRange = NO_CONTENT,
+  ): Operation => {
+    const end = Math.min(endBytes, Number.MAX_SAFE_INTEGER);
+    return { kind: "touch", tree, path, what, startBytes, endBytes: end };
+  };
+  const told = lostNames.map((place) => touch("sought", place));
+  for (const entry of entries) {
+    if (entry.listing) told.push(touch("names", entry));
+    if (entry.subtree) told.push(touch("all", entry));
+    if (entry.inodes.length === 0) continue;
+    const ranges = entry.ranges.length === 0 ? [NO_CONTENT] : entry.ranges;
+    for (const range of ranges) told.push(touch("content", entry, range));
+  }
+  if (everything) told.push(touch("everything", { tree: 0, path: new Uint8Array() }));
+  return told;
 }

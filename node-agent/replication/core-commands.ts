@@ -215,7 +215,8 @@ export class CoreCommands {
     this.#wait(id, REQUIRE_MS_MAX, () => {
       if (!primary.isAttached) return err({ kind: "detached", detail: "the peer was lost" });
       const isDurable = window.undurableSequences().every((sequence) => sequence > lastSequence);
-      return window.appliedSequence >= lastSequence && isDurable ? ok(undefined) : null;
+      const hasAll = window.appliedSequence >= lastSequence && isDurable;
+      return hasAll && this.#parts.keeper.isTogether ? ok(undefined) : null;
     });
   }
 

@@ -44,6 +44,7 @@ export class SimApplier implements OperationApplier {
   apply(o: Operation): number {
     const { tree, faults } = this.#options.disk;
     if (o.kind === "fsync" || o.kind === "syncfs") return 0;
+    if (o.kind === "touch") return this.#announced(o);
     if (o.kind === "forget") {
       this.#inodes.delete(o.id);
       return 0;
@@ -118,6 +119,19 @@ export class SimApplier implements OperationApplier {
     this.#options.disk.tree.setCells(inode, cut);
     this.#changed(inode, first * CELL_BYTES);
     return this.#applied({ id });
+  }
+
+  /** Of the only directory there is, or of a file in it. */
+  #announced({ tree, path, what, startBytes, endBytes }: Extract<Operation, { kind: "touch" }>) {
+    const { mutations } = this;
+    const stamp = this.#options.disk.tree.names.get(Buffer.from(path).toString())?.stamp ?? 0;
+    if (what === "everything") mutations?.changedEverything();
+    else if (what === "names") mutations?.changedDirectory(tree, path);
+    else if (what === "content") {
+      const change = { inode: stamp, offsetBytes: startBytes, lengthBytes: endBytes - startBytes };
+      mutations?.changedFile(tree, path, change);
+    } else mutations?.changedSubtree(tree, path);
+    return 0;
   }
 
   #added(name: string): void {
