@@ -5,8 +5,8 @@
  * death of one node, where the two copies may differ.
  *
  * A record that cannot be kept (the state directory's disk fails, too much changed) is given up,
- * durably, and the next resync compares everything and says why. Service never waits for it longer
- * than a disk takes.
+ * durably, and the next resync compares everything and says why. One that cannot even be removed
+ * would lie, so until it can be, nothing is touched any more.
  */
 
 import { ChangeRecord, type PointId } from "#model/replication/change-record.ts";
@@ -23,8 +23,11 @@ const LOG_BYTES_MAX = 32 * 1024 * 1024;
 /** Places in the log; beyond it everything has to be compared. */
 const PLACES_MAX = 131_072;
 
-/** `none`: nothing is written. `opening`: nothing may be touched until the log is there. */
-type LogState = "none" | "opening" | "open";
+/**
+ * `none`: nothing is written. `opening`: nothing may be touched until the log is there. `stuck`:
+ * nor until it is gone.
+ */
+type LogState = "none" | "opening" | "open" | "stuck";
 
 /** A point that this primary has begun. */
 export type BegunPoint = { readonly point: PointId; readonly stamp: number };
@@ -32,7 +35,7 @@ export type BegunPoint = { readonly point: PointId; readonly stamp: number };
 export class ChangeKeeper implements ChangeGuard {
   readonly record = new ChangeRecord("its copy was not in sync since its agent started");
   readonly #store: ChangeStore;
-  /** The record could not even be taken away: what is on the disk would lie. */
+  /** The record could not even be removed. */
   readonly #onStuck: (detail: string) => void;
   readonly #sink: OperationSink;
   readonly #hot = new HotPlaces();
@@ -113,7 +116,7 @@ export class ChangeKeeper implements ChangeGuard {
         done();
         return;
       }
-      if (this.#state === "none") this.#state = "opening";
+      if (this.#state !== "open") this.#state = "opening";
       this.#hot.settle(stamp);
       this.#replace([point], (isWritten) => {
         if (isWritten) {
@@ -164,12 +167,17 @@ export class ChangeKeeper implements ChangeGuard {
     this.#hot.born(tree, inode);
   }
 
+  get #isKept(): boolean {
+    return this.#state === "open" || this.#state === "opening";
+  }
+
   #hasArrived(ticket: number): boolean {
     const fresh = this.#hot.takeFresh();
     if (fresh !== null) this.#append({ changes: fresh });
-    if (fresh !== null && this.#state !== "none" && !this.#hot.isStrict) this.#tellPeer(fresh);
+    if (fresh !== null && this.#isKept && !this.#hot.isStrict) this.#tellPeer(fresh);
+    if (this.#state === "stuck") this.#remove();
     if (this.#state === "none") return true;
-    if (this.#state === "opening") return false;
+    if (this.#state !== "open") return false;
     if (this.#hot.size > PLACES_MAX) {
       this.#giveUp("more changed than a record can hold");
       return true;
@@ -196,7 +204,7 @@ export class ChangeKeeper implements ChangeGuard {
   }
 
   #append(append: LogAppend): void {
-    if (this.#state === "none" && !this.#isReplacing) return;
+    if (!this.#isKept && !this.#isReplacing) return;
     const written = this.#store.append(append);
     if (written < 0) this.#fail("append", written);
   }
@@ -259,11 +267,16 @@ export class ChangeKeeper implements ChangeGuard {
   }
 
   #giveUp(why: string): void {
-    this.#state = "none";
     this.record.lose(why);
-    const removed = this.#store.remove();
+    const removed = this.#remove();
     if (removed < 0)
-      this.#onStuck(`the record of changes cannot be removed: ${errnoName(-removed)}`);
+      this.#onStuck(`the record of changes cannot be removed: ${errnoName(removed)}`);
+  }
+
+  #remove(): number {
+    const removed = this.#store.remove();
+    this.#state = removed < 0 ? "stuck" : "none";
+    return removed;
   }
 }
 

@@ -169,8 +169,9 @@ export class FileChangeStore implements ChangeStore {
       const log: Log = { fd, sizeBytes: 0, filledBytes: 0, number: 0, users: 0, isClosed: false };
       const written = write(log, encodeStart(start, bootId()));
       log.sizeBytes = Math.ceil(log.sizeBytes / LOG_BLOCK_BYTES) * LOG_BLOCK_BYTES;
-      if (written === 0 && start.role === "primary")
-        writeSync(fd, ZEROS, 0, AHEAD_BYTES, fill(log));
+      // Only what is flushed batch by batch gains by it.
+      const isFilled = written === 0 && start.role === "primary" && start.isStrict;
+      if (isFilled) writeSync(fd, ZEROS, 0, AHEAD_BYTES, fill(log));
       if (written === 0) return log;
       closeSync(fd);
       return written;
