@@ -220,6 +220,9 @@ async function findForgery(
     const { release } = request;
     signed.push({ nodeId: release.from, text: releaseText(release), signature: release.signature });
   }
+  for (const ballot of (request.kind === "promote" ? request.ballots : null) ?? []) {
+    signed.push({ ...ballot, text: pairTermsText(ballot.terms) });
+  }
   for (const one of signed) {
     if (!nodes.includes(one.nodeId)) return `${one.nodeId} has no part in this module`;
     const key = await parts.findKey(clusterId, one.nodeId);

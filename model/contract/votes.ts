@@ -6,9 +6,10 @@
  */
 import * as z from "zod/mini";
 import type { DiskReport } from "../quorum/disk.ts";
-import type { PairDecision, Release } from "../quorum/pair.ts";
+import type { PairDecision, PairVote, Release } from "../quorum/pair.ts";
 import type { Leavers } from "../quorum/possible-loss.ts";
 import type { WitnessRecord } from "../quorum/record.ts";
+import type { Ballot } from "../quorum/voters.ts";
 import type { VoteAnswer, VoteRequest } from "../quorum/votes.ts";
 import { Count, Epoch, Id, InSync, ModuleName, NodeName, Sentence, UnixMs } from "./common.ts";
 
@@ -26,14 +27,27 @@ const DiskReportSchema: z.ZodMiniType<DiskReport> = z.object({
   asked: Epoch,
 });
 
+const terms = z.object({
+  moduleId: ModuleName,
+  epoch: Epoch,
+  primary: NodeName,
+  inSync: InSync,
+  historyId: Id,
+});
+
+export const PairVoteSchema: z.ZodMiniType<PairVote> = z.object({
+  terms,
+  signature: QuorumSignature,
+});
+
+const BallotSchema: z.ZodMiniType<Ballot> = z.object({
+  nodeId: NodeName,
+  terms,
+  signature: QuorumSignature,
+});
+
 export const PairDecisionSchema: z.ZodMiniType<PairDecision> = z.object({
-  terms: z.object({
-    moduleId: ModuleName,
-    epoch: Epoch,
-    primary: NodeName,
-    inSync: InSync,
-    historyId: Id,
-  }),
+  terms,
   signatures: z
     .array(z.object({ nodeId: NodeName, signature: QuorumSignature }))
     .check(z.maxLength(2)),
@@ -65,6 +79,7 @@ export const VoteRequestSchema: z.ZodMiniType<VoteRequest> = z.discriminatedUnio
     fromEpoch: Epoch,
     toEpoch: Epoch,
     release: z.nullable(ReleaseSchema),
+    ballots: z.optional(z.array(BallotSchema).check(z.maxLength(32))),
     isLastResort: z.boolean(),
   }),
   z.object({ ...head, kind: z.literal("grow"), epoch: Epoch, inSync: InSync }),
@@ -128,6 +143,7 @@ export const VoteAnswerSchema: z.ZodMiniType<VoteAnswer> = z.discriminatedUnion(
       "versionMoved",
       "grantLive",
       "notInSync",
+      "noMajority",
       "notPrimary",
       "noRecord",
       "recordExists",

@@ -3,6 +3,7 @@ import type { UnixMs } from "../shared/ids.ts";
 import { oneSentence } from "../shared/one-sentence.ts";
 import type { WitnessRecord } from "./record.ts";
 import { adoptDecision, freshRecord, openRecord, takeReport } from "./recover-record.ts";
+import { hasWitnessVote, isMajority, supportersOf } from "./voters.ts";
 import type {
   FirstPrimaryRequest,
   ForceRequest,
@@ -21,7 +22,7 @@ import type {
  * module, so it can say yes to one node only. The shell reads the record, calls `decideVote`,
  * stores the outcome by compare-and-set on `version` (a lost write means: read and decide again),
  * and only then answers and runs the effects. It also verifies, before it calls, the signatures in
- * `pairDecision` and `release`: here they are believed.
+ * `pairDecision`, `release` and `ballots`: here they are believed.
  *
  * Two rules make a late or doubled request harmless. Every granted request raises `version`, even
  * one that changes nothing else, and every request names the version it was decided from: whatever
@@ -59,7 +60,7 @@ export function decideVote(
   if (record.isRecovering) {
     return refuse(deliberation, "recovering", "the witness waits for every data node's report");
   }
-  const adopted = adoptDecision(record, request.pairDecision);
+  const adopted = adoptDecision(record, request.pairDecision, settings.nodes);
   return decideOnRecord({ ...deliberation, record: adopted }, adopted, request);
 }
 
@@ -151,12 +152,22 @@ function decidePromote(d: Deliberation, record: WitnessRecord, ask: PromoteReque
     const live = refuseLiveGrant(d, record);
     if (live !== null) return live;
   }
+  const { nodes } = d.settings;
+  const forIt = supportersOf(
+    ask.nodeId,
+    ask.toEpoch,
+    ask.ballots ?? [],
+    isReleased ? release : null,
+  );
+  if (!isMajority(nodes, forIt, true)) {
+    return refuse(d, "noMajority", `${ask.nodeId} has no majority of ${nodes.join(", ")}`);
+  }
   const next = {
     ...record,
     epoch: ask.toEpoch,
     primary: ask.nodeId,
     // A primary that released its epoch flushed first: it lacks nothing until the new one writes.
-    inSync: isReleased ? record.inSync : [ask.nodeId],
+    inSync: record.inSync.filter((n) => n === ask.nodeId || (isReleased && n === release.from)),
     grant: newGrant(d, ask.nodeId, ask.toEpoch),
   };
   const how = isReleased ? `as ${record.primary} handed over` : "as its peer is lost";
@@ -241,7 +252,9 @@ function refuseLiveGrant(d: Deliberation, record: WitnessRecord): VoteDecision |
   return { ...refused, record: next, answer: { ...refused.answer, record: next } };
 }
 
+/** The witness's own vote for a while, where it has one. */
 function newGrant(d: Deliberation, holder: string, epoch: number) {
+  if (!hasWitnessVote(d.settings.nodes)) return null;
   return { holder, epoch, expiresAtMs: d.nowMs + d.settings.timers.witnessLeaseMs };
 }
 

@@ -2,7 +2,7 @@ import type { Epoch, ModuleId, NodeId, UnixMs } from "../shared/ids.ts";
 import type { Maintenance } from "./maintenance.ts";
 import type { PairDecision, PairVote, Release } from "./pair.ts";
 
-/** A peer's (or a person's) lasting word that it will not become primary: `holder` may go alone. */
+/** A peer's lasting word that it will not become primary, or a person's that no peer will. */
 export type StandingVote = { readonly from: NodeId | "person"; readonly epoch: Epoch };
 
 /** A person's force that the witness has not recorded yet. */
@@ -44,14 +44,17 @@ export type NodeDisk = {
   readonly joining: NodeId | null;
   /** An epoch asked of the witness, answer not known; 0 = none. Binds until it is known. */
   readonly asked: Epoch;
-  /** A vote given to the peer for a pair decision. Binds for ever: only a higher epoch ends it. */
+  /**
+   * A vote given: for a decision of the pair, or, of three data nodes, for a candidate. Binds for
+   * ever: only a higher epoch ends it.
+   */
   readonly pairVote: PairVote | null;
   /** The pair decision that began `epoch`, to show to a witness that is behind. */
   readonly pairDecision: PairDecision | null;
   /** This node's own release of `epoch`: it resumes that epoch never, only asks for a new one. */
   readonly released: Release | null;
-  /** Held by the primary: the peer does not count until it has joined again. */
-  readonly standingVote: StandingVote | null;
+  /** Held by the primary: those peers do not count until they have joined again. */
+  readonly standingVotes: readonly StandingVote[];
   readonly forced: Forced | null;
   /** /proc/sys/kernel/random/boot_id of the OS that wrote this. */
   readonly bootId: string;
@@ -106,7 +109,7 @@ export function freshDisk(
     pairVote: null,
     pairDecision: null,
     released: null,
-    standingVote: null,
+    standingVotes: [],
     forced: null,
     bootId,
     isStoppedCleanly: true,

@@ -1,22 +1,30 @@
 import { assert } from "../shared/assert.ts";
-import type { BootMs, Epoch } from "../shared/ids.ts";
+import type { BootMs, Epoch, NodeId } from "../shared/ids.ts";
+import { stepVote, voteSigned } from "./node/ballot.ts";
 import { boot, type Unstarted } from "./node/boot.ts";
 import { command } from "./node/command.ts";
 import { noteCopyAge } from "./node/copy-age.ts";
 import { effectsBetween } from "./node/effects.ts";
 import { explain } from "./node/explain.ts";
-import { heardPeer, peerGrantSentMs } from "./node/facts.ts";
+import { heardPeer, isConfirmedSince, primaryPeer, viewOf } from "./node/facts.ts";
 import { flushed, flushFailed, releaseSigned, stepReleased } from "./node/handover.ts";
 import { stepLeading } from "./node/lead.ts";
 import { learnFromPeer } from "./node/learn.ts";
 import { dataClosed, stepSteppingDown, stepStopped, stepStopping } from "./node/leave.ts";
 import { expire, learnMaintenance, takeBlocker } from "./node/maintenance.ts";
 import { outputsOf } from "./node/outputs.ts";
-import { stepPairing, termsSigned } from "./node/pair-vote.ts";
 import { stepCandidate } from "./node/promote.ts";
-import { type NodeState, patch, report, withRole } from "./node/state.ts";
+import {
+  type NodeState,
+  type PeerView,
+  patch,
+  report,
+  withRole,
+  withSecondary,
+} from "./node/state.ts";
 import { giveStandingVote, stepFollowing, stepWaiting } from "./node/wait.ts";
 import { driveVotes, voteAnswered, voteFailed } from "./node/witness.ts";
+import type { PeerState } from "./peer-state.ts";
 import type { NodeEffect, NodeEvent } from "./types.ts";
 
 /**
@@ -99,10 +107,11 @@ function settle(s: NodeState, nowMs: BootMs): NodeState {
 }
 
 function step(s: NodeState, nowMs: BootMs): NodeState {
-  const paired = stepPairing(s, nowMs);
+  const paired = stepVote(s, nowMs);
   if (paired !== s) return paired;
-  const peer = heardPeer(s, nowMs);
-  const voted = peer === null ? s : giveStandingVote(s, peer);
+  const primary = primaryPeer(s);
+  const leader = primary === null ? null : heardPeer(s, primary, nowMs);
+  const voted = leader === null ? s : giveStandingVote(s, leader);
   if (voted !== s) return voted;
   switch (s.role.kind) {
     case "stopped":
@@ -138,14 +147,15 @@ function observe(s: NodeState, e: Told, nowMs: BootMs): NodeState {
     case "heartbeatViewChanged":
       return hearView(s, e);
     case "peerStateReceived": {
-      const isOurs = e.state.moduleId === s.config.moduleId && e.state.nodeId === s.config.peer;
+      const { moduleId, peers } = s.config;
+      const isOurs = e.state.moduleId === moduleId && peers.includes(e.state.nodeId);
       if (!isOurs || e.state.protocol !== 1) return s;
       return takePeerState(s, e.state, nowMs);
     }
     case "promisesClosed":
       return promisesClosed(s, e.lastPromiseEndsMs);
     case "signed":
-      return termsSigned(releaseSigned(s, e.signature, nowMs), e.text, e.signature, nowMs);
+      return voteSigned(releaseSigned(s, e.signature, nowMs), e.text, e.signature, nowMs);
     case "voteAnswered":
       return voteAnswered(s, e.requestId, e.answer, nowMs);
     case "voteFailed":
@@ -196,27 +206,27 @@ type DataEvent = Extract<
 
 function observeData(s: NodeState, e: DataEvent, nowMs: BootMs): NodeState {
   const leading = s.role.kind === "leading" ? s.role : null;
-  const resyncNotBeforeMs = nowMs + s.config.timers.resyncHoldOffMs;
+  const later = { resync: null, resyncNotBeforeMs: nowMs + s.config.timers.resyncHoldOffMs };
   switch (e.kind) {
     case "replicationAttached":
       if (leading?.epoch !== e.epoch) return s;
-      return withRole(s, { ...leading, isPeerAttached: true, resync: null });
+      return withSecondary(s, leading, e.peer, { isAttached: true, resync: null });
     case "replicationStalled":
     case "replicationDetached": {
       if (leading === null) return patch(s, { attachedEpoch: null });
-      return withRole(s, { ...leading, isPeerAttached: false, resync: null, resyncNotBeforeMs });
+      return withSecondary(s, leading, e.peer, { isAttached: false, ...later });
     }
     case "resyncFinished":
       return resyncFinished(s, e.epoch);
     case "resyncFailed":
       if (leading === null) return s;
-      return withRole(s, { ...leading, resync: null, resyncNotBeforeMs });
+      return withSecondary(s, leading, e.peer, later);
     case "receiverDrained":
       return patch(s, { drainsPending: Math.max(0, s.drainsPending - 1) });
     case "peerFlushed":
-      return flushed(s, nowMs);
+      return flushed(s, e.peer, nowMs);
     case "flushFailed":
-      return flushFailed(s, e.cause);
+      return flushFailed(s, e.peer, e.cause);
     case "dataFaulted":
       return report(patch(s, { fault: e.cause, attachedEpoch: null }), "critical", e.cause);
   }
@@ -228,7 +238,7 @@ function observeData(s: NodeState, e: DataEvent, nowMs: BootMs): NodeState {
  */
 function resyncFinished(s: NodeState, epoch: Epoch): NodeState {
   const isSecondary = s.role.kind === "following" || s.role.kind === "waiting";
-  const isOurs = isSecondary && s.disk.epoch === epoch && s.disk.primary === s.config.peer;
+  const isOurs = isSecondary && s.disk.epoch === epoch && primaryPeer(s) !== null;
   return isOurs ? patch(s, { attachedEpoch: epoch }) : s;
 }
 
@@ -236,19 +246,21 @@ function hearView(
   s: NodeState,
   e: Extract<NodeEvent, { kind: "heartbeatViewChanged" }>,
 ): NodeState {
-  const { lastHeardMs, peerGrantUntilMs, peerGrantEpoch } = e;
-  const heard = patch(s, { heard: { lastHeardMs, peerGrantUntilMs, peerGrantEpoch } });
+  const { lastHeardMs, peerGrantUntilMs: grantUntilMs, peerGrantEpoch: grantEpoch } = e;
+  const heard = withView(s, e.peer, { lastHeardMs, grantUntilMs, grantEpoch });
   if (s.unconfirmedSinceMs === null) return heard;
   // Only a heartbeat sent after the stall and answered proves that the epoch still stands.
-  const sent = peerGrantSentMs(heard, s.disk.epoch);
-  const isConfirmed = sent !== null && sent >= s.unconfirmedSinceMs;
+  const isConfirmed = isConfirmedSince(heard, s.disk.epoch, s.unconfirmedSinceMs);
   return isConfirmed ? patch(heard, { unconfirmedSinceMs: null }) : heard;
 }
 
-function takePeerState(s: NodeState, peer: NonNullable<NodeState["peer"]>, nowMs: BootMs) {
-  const heard = learnMaintenance(patch(s, { peer }), peer, nowMs);
+const withView = (s: NodeState, id: NodeId, part: Partial<PeerView>): NodeState =>
+  patch(s, { peers: { ...s.peers, [id]: { ...viewOf(s, id), ...part } } });
+
+function takePeerState(s: NodeState, peer: PeerState, nowMs: BootMs) {
+  const heard = learnMaintenance(withView(s, peer.nodeId, { state: peer }), peer, nowMs);
   // A proposal of this node that the peer took names its own epoch: known before it is news.
-  return learnFromPeer(stepPairing(heard, nowMs), peer, nowMs);
+  return learnFromPeer(stepVote(heard, nowMs), peer, nowMs);
 }
 
 /**

@@ -65,5 +65,9 @@ export type PeerState = {
   readonly maintenance?: PublishedMaintenance | undefined;
 };
 
+/** The epoch below which that node acts, acknowledges and promises nothing. */
+export const boundOf = (p: PeerState): Epoch =>
+  Math.max(p.epoch, p.asked, p.pairVote?.terms.epoch ?? 0);
+
 /** Bound on the JSON form of one published state; a longer one is a bug. */
 export const PEER_STATE_BYTES_MAX = 1024;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { World } from "./testing/world.ts";
+import { type Wire, World } from "./testing/world.ts";
 
 /**
  * Faults in any order, at any moment; the judge looks on after every step (S1, S2, S3, S4, S5, S10).
@@ -14,50 +14,77 @@ const RUNS = isLong
   ? { numRuns: 1_000_000, interruptAfterTimeLimit: LONG_MS }
   : { numRuns: 100, seed: 20261123, interruptAfterTimeLimit: 10_000 };
 
-const ids = ["a", "b"] as const;
-const id = fc.constantFrom(...ids);
+type Count = 2 | 3;
+const IDS = { 2: ["a", "b"], 3: ["a", "b", "c"] } as const;
 
 /** What a checker or a disk may have written: reasons must stay one sentence all the same. */
 const LONG_TEXT = `${"intf.eth0 is down\n".repeat(30)}`;
 
-const fault = fc.oneof(
-  fc.record({ kind: fc.constant("crashAgent" as const), id }),
-  fc.record({ kind: fc.constant("crashAtEffect" as const), id, n: fc.nat({ max: 8 }) }),
-  fc.record({ kind: fc.constant("crashOs" as const), id }),
-  fc.record({ kind: fc.constant("boot" as const), id }),
-  fc.record({ kind: fc.constant("cutPair" as const) }),
-  fc.record({ kind: fc.constant("cutWitness" as const), id }),
-  fc.record({ kind: fc.constant("cutWitnessFromAll" as const) }),
-  fc.record({
-    kind: fc.constant("cutWire" as const),
-    wire: fc.constantFrom("a>b", "b>a", "a>w", "w>a", "b>w", "w>b" as const),
-  }),
-  fc.record({ kind: fc.constant("heal" as const) }),
-  fc.record({ kind: fc.constant("loseReplies" as const), share: fc.constantFrom(0.3, 1) }),
-  fc.record({ kind: fc.constant("loseDatagrams" as const), share: fc.constantFrom(0.1, 0.3) }),
-  fc.record({ kind: fc.constant("slowVotes" as const), ms: fc.constantFrom(500, 3000, 9000) }),
-  fc.record({ kind: fc.constant("echoVotes" as const), ms: fc.constantFrom(2000, 7000) }),
-  fc.record({ kind: fc.constant("freeze" as const), id }),
-  fc.record({ kind: fc.constant("hangDisk" as const), id }),
-  fc.record({ kind: fc.constant("switchover" as const), id }),
-  fc.record({ kind: fc.constant("stop" as const), id }),
-  fc.record({ kind: fc.constant("start" as const), id }),
-  fc.record({ kind: fc.constant("wipeWitness" as const) }),
-  fc.record({ kind: fc.constant("maintenanceOn" as const), id, ms: fc.constantFrom(3000, 60_000) }),
-  fc.record({ kind: fc.constant("maintenanceOff" as const), id }),
-  fc.record({ kind: fc.constant("block" as const), id, blocker: fc.constantFrom(null, LONG_TEXT) }),
-);
-type Fault = typeof fault extends fc.Arbitrary<infer T> ? T : never;
+const wiresOf = (count: Count): readonly Wire[] =>
+  IDS[count].flatMap((from) => [
+    ...IDS[count]
+      .filter((to) => to > from)
+      .flatMap((to) => [`${from}>${to}`, `${to}>${from}`] as const),
+    `${from}>w` as const,
+    `w>${from}` as const,
+  ]);
 
-const history = fc.record({
-  seed: fc.integer(),
-  addressMovedBy: fc.constantFrom("nodes", "cloud" as const),
-  preferred: fc.constantFrom("alone", "a" as const),
-  steps: fc.array(
-    fc.record({ fault, waitMs: fc.constantFrom(1, 7, 60, 400, 1900, 2300, 4000, 9000, 20_000) }),
-    { maxLength: 14 },
-  ),
-});
+/** Whatever may happen to any of so many nodes. */
+function faultOf(count: Count) {
+  const id = fc.constantFrom(...IDS[count]);
+  return fc.oneof(
+    fc.record({ kind: fc.constant("crashAgent" as const), id }),
+    fc.record({ kind: fc.constant("crashAtEffect" as const), id, n: fc.nat({ max: 8 }) }),
+    fc.record({ kind: fc.constant("crashOs" as const), id }),
+    fc.record({ kind: fc.constant("boot" as const), id }),
+    fc.record({ kind: fc.constant("cutPair" as const) }),
+    ...(count === 3 ? [fc.record({ kind: fc.constant("cutOff" as const), id })] : []),
+    fc.record({ kind: fc.constant("cutWitness" as const), id }),
+    fc.record({ kind: fc.constant("cutWitnessFromAll" as const) }),
+    fc.record({
+      kind: fc.constant("cutWire" as const),
+      wire: fc.constantFrom(...wiresOf(count)),
+    }),
+    fc.record({ kind: fc.constant("heal" as const) }),
+    fc.record({ kind: fc.constant("loseReplies" as const), share: fc.constantFrom(0.3, 1) }),
+    fc.record({ kind: fc.constant("loseDatagrams" as const), share: fc.constantFrom(0.1, 0.3) }),
+    fc.record({ kind: fc.constant("slowVotes" as const), ms: fc.constantFrom(500, 3000, 9000) }),
+    fc.record({ kind: fc.constant("echoVotes" as const), ms: fc.constantFrom(2000, 7000) }),
+    fc.record({ kind: fc.constant("freeze" as const), id }),
+    fc.record({ kind: fc.constant("hangDisk" as const), id }),
+    fc.record({ kind: fc.constant("switchover" as const), id }),
+    fc.record({ kind: fc.constant("stop" as const), id }),
+    fc.record({ kind: fc.constant("start" as const), id }),
+    fc.record({ kind: fc.constant("wipeWitness" as const) }),
+    fc.record({
+      kind: fc.constant("maintenanceOn" as const),
+      id,
+      ms: fc.constantFrom(3000, 60_000),
+    }),
+    fc.record({ kind: fc.constant("maintenanceOff" as const), id }),
+    fc.record({
+      kind: fc.constant("block" as const),
+      id,
+      blocker: fc.constantFrom(null, LONG_TEXT),
+    }),
+  );
+}
+type Fault = ReturnType<typeof faultOf> extends fc.Arbitrary<infer T> ? T : never;
+
+const historyOf = (count: Count) =>
+  fc.record({
+    count: fc.constant(count),
+    seed: fc.integer(),
+    addressMovedBy: fc.constantFrom("nodes", "cloud" as const),
+    preferred: fc.constantFrom("alone", "a" as const),
+    steps: fc.array(
+      fc.record({
+        fault: faultOf(count),
+        waitMs: fc.constantFrom(1, 7, 60, 400, 1900, 2300, 4000, 9000, 20_000),
+      }),
+      { maxLength: 14 },
+    ),
+  });
 
 function strike(w: World, f: Fault): void {
   const node = "id" in f ? w.node(f.id) : w.a;
@@ -76,6 +103,9 @@ function strike(w: World, f: Fault): void {
       return;
     case "cutPair":
       w.cutPair();
+      return;
+    case "cutOff":
+      for (const other of w.nodes) if (other !== node) w.cutBetween(node.id, other.id);
       return;
     case "cutWitness":
       w.cutWitness(f.id);
@@ -147,11 +177,11 @@ function recover(w: World): void {
   }
 }
 
-function live(h: typeof history extends fc.Arbitrary<infer T> ? T : never): World {
+function live(h: ReturnType<typeof historyOf> extends fc.Arbitrary<infer T> ? T : never): World {
   const defaultPrimary =
     h.preferred === "a" ? ({ kind: "node", nodeId: "a" } as const) : ({ kind: "alone" } as const);
   const config = { addressMovedBy: h.addressMovedBy, defaultPrimary };
-  const w = new World({ seed: h.seed, config });
+  const w = new World({ seed: h.seed, config, nodeCount: h.count });
   w.startInSync();
   for (const step of h.steps) {
     strike(w, step.fault);
@@ -167,12 +197,12 @@ function live(h: typeof history extends fc.Arbitrary<infer T> ? T : never): Worl
   return w;
 }
 
-describe("random histories", () => {
+describe.each([2, 3] as const)("random histories of %s nodes", (count) => {
   test(
     "no promise is ever broken, and service always comes back",
     () => {
       fc.assert(
-        fc.property(history, (h) => {
+        fc.property(historyOf(count), (h) => {
           const w = live(h);
           expect(w.judge.acknowledgedCount).toBeGreaterThan(0);
         }),

@@ -1,7 +1,8 @@
 import { assert } from "../shared/assert.ts";
-import type { ModuleId } from "../shared/ids.ts";
+import type { ModuleId, NodeId } from "../shared/ids.ts";
 import type { PairDecision } from "./pair.ts";
 import type { NodeReport, WitnessRecord } from "./record.ts";
+import { canDecideWithoutWitness } from "./voters.ts";
 import type { ReportRequest, WitnessSettings } from "./votes.ts";
 
 /**
@@ -32,8 +33,13 @@ export function openRecord(stored: WitnessRecord, storeId: string): WitnessRecor
 }
 
 /** What both data nodes signed counts more than a record that is behind it. */
-export function adoptDecision(record: WitnessRecord, shown: PairDecision | null): WitnessRecord {
+export function adoptDecision(
+  record: WitnessRecord,
+  shown: PairDecision | null,
+  nodes: readonly NodeId[],
+): WitnessRecord {
   if (shown === null || shown.terms.epoch <= record.epoch) return record;
+  if (!canDecideWithoutWitness(nodes)) return record;
   const { epoch, primary, inSync, historyId } = shown.terms;
   // A grant for an older epoch died with it: its holder, being one of the two, signed that away.
   return { ...record, epoch, primary, inSync, historyId, grant: null };
@@ -46,14 +52,15 @@ export function takeReport(
   settings: WitnessSettings,
 ): { readonly record: WitnessRecord; readonly reason: string } {
   if (was !== null && !was.isRecovering) {
-    return { record: adoptDecision(was, ask.pairDecision), reason: "the record is known" };
+    const record = adoptDecision(was, ask.pairDecision, settings.nodes);
+    return { record, reason: "the record is known" };
   }
   const hint = was ?? { ...freshRecord(ask.moduleId, settings.storeId), isRecovering: true };
   const others = hint.reports.filter((r) => r.nodeId !== ask.nodeId);
   const reports = [...others, { nodeId: ask.nodeId, disk: ask.disk }].sort((a, b) =>
     a.nodeId < b.nodeId ? -1 : 1,
   );
-  const gathered = { ...adoptDecision(hint, ask.pairDecision), reports };
+  const gathered = { ...adoptDecision(hint, ask.pairDecision, settings.nodes), reports };
   const missing = settings.nodes.filter((n) => !reports.some((r) => r.nodeId === n));
   if (missing.length > 0) {
     return { record: gathered, reason: `waiting for the report of ${missing.join(", ")}` };

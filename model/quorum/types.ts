@@ -15,7 +15,8 @@ import type { VoteAnswer, VoteRequest } from "./votes.ts";
 export type NodeConfig = {
   readonly moduleId: ModuleId;
   readonly self: NodeId;
-  readonly peer: NodeId;
+  /** The other data nodes, sorted. */
+  readonly peers: readonly [NodeId, ...NodeId[]];
   readonly timers: QuorumTimers;
   /** `failover="off"`: the secondary never promotes itself. */
   readonly hasFailover: boolean;
@@ -82,8 +83,9 @@ export type NodeEvent =
   /** Send it at least as often as `ticked`, before it. */
   | {
       readonly kind: "heartbeatViewChanged";
+      readonly peer: NodeId;
       readonly lastHeardMs: BootMs | null;
-      /** The peer's promise for `peerGrantEpoch`, as counted here: sending + 0.9 peerLease. */
+      /** That peer's promise for `peerGrantEpoch`, as counted here: sending + 0.9 peerLease. */
       readonly peerGrantUntilMs: BootMs | null;
       readonly peerGrantEpoch: Epoch | null;
     }
@@ -99,24 +101,24 @@ export type NodeEvent =
   | { readonly kind: "voteAnswered"; readonly requestId: string; readonly answer: VoteAnswer }
   /** One attempt ended without an answer. It may have been granted: "no answer" is not "no". */
   | { readonly kind: "voteFailed"; readonly requestId: string; readonly cause: string }
-  /** Primary: an operation sent to the peer is unanswered since then (> replTimeout). */
-  | { readonly kind: "replicationStalled"; readonly sinceMs: BootMs }
+  /** Primary: an operation sent to that peer is unanswered since then (> replTimeout). */
+  | { readonly kind: "replicationStalled"; readonly peer: NodeId; readonly sinceMs: BootMs }
   /**
-   * Primary: resync is complete and flushed on the peer, the live stream runs, and no operation is
-   * acknowledged without the peer from here on, until `serve{ackBy:"none"}` says otherwise.
+   * Primary: resync is complete and flushed on that peer, the live stream runs, and no operation is
+   * acknowledged without it from here on, until a `serve` whose `ackBy` lacks it says otherwise.
    */
-  | { readonly kind: "replicationAttached"; readonly epoch: Epoch }
-  /** Either side: the stream is gone and was not resumed. */
-  | { readonly kind: "replicationDetached"; readonly cause: string }
+  | { readonly kind: "replicationAttached"; readonly peer: NodeId; readonly epoch: Epoch }
+  /** Either side: the stream between this node and that peer is gone and was not resumed. */
+  | { readonly kind: "replicationDetached"; readonly peer: NodeId; readonly cause: string }
   /** Secondary: this copy is complete and flushed, the live stream of `epoch` is attached. */
   | { readonly kind: "resyncFinished"; readonly epoch: Epoch }
   /** Primary: an attempt begun by `resyncPeer` ended without attachment. */
-  | { readonly kind: "resyncFailed"; readonly cause: string }
+  | { readonly kind: "resyncFailed"; readonly peer: NodeId; readonly cause: string }
   /** Answers `drainReceiver`: all that was received is applied, nothing more is taken. */
   | { readonly kind: "receiverDrained" }
   /** Answers `flushPeer`: the peer acknowledged everything, both disks are synced. */
-  | { readonly kind: "peerFlushed" }
-  | { readonly kind: "flushFailed"; readonly cause: string }
+  | { readonly kind: "peerFlushed"; readonly peer: NodeId }
+  | { readonly kind: "flushFailed"; readonly peer: NodeId; readonly cause: string }
   | { readonly kind: "serviceStarted" }
   /**
    * The application is down: scripts done after `setTarget` to WAIT or STOP, or killed. Every such
@@ -158,21 +160,26 @@ export type NodeEffect =
   | { readonly kind: "setWitnessGrant"; readonly untilMs: BootMs | null }
   /** To the lease cell: a grant without end, or no longer. */
   | { readonly kind: "setStandingVote"; readonly isHeld: boolean }
-  | { readonly kind: "publishPeerState"; readonly state: PeerState }
+  | { readonly kind: "publishPeerState"; readonly to: NodeId; readonly state: PeerState }
   /** One attempt, bounded by voteTimeout; ends in `voteAnswered` or `voteFailed`. */
   | { readonly kind: "askWitness"; readonly request: VoteRequest }
   | { readonly kind: "sign"; readonly text: string }
-  /** The data plane answers as primary. "peer": nothing is acknowledged without the peer. */
-  | { readonly kind: "serve"; readonly epoch: Epoch; readonly ackBy: "peer" | "none" }
+  /** The data plane answers as primary. Nothing is acknowledged without all of these peers. */
+  | { readonly kind: "serve"; readonly epoch: Epoch; readonly ackBy: readonly NodeId[] }
   /** The data plane takes operations of `epoch`, refuses every older one, mounts read-only. */
   | { readonly kind: "follow"; readonly epoch: Epoch }
   /** Refuse every frame of an epoch below, at once and for ever: a newer one is known or voted. */
   | { readonly kind: "refuseBelow"; readonly epoch: Epoch }
   /** Take nothing more until the next `follow`; apply what was received. */
   | { readonly kind: "drainReceiver" }
-  /** Bring the peer back; `setAside`: its differing files are kept apart and listed. */
-  | { readonly kind: "resyncPeer"; readonly epoch: Epoch; readonly setAside: boolean }
-  | { readonly kind: "flushPeer"; readonly epoch: Epoch }
+  /** Bring that peer back; `setAside`: its differing files are kept apart and listed. */
+  | {
+      readonly kind: "resyncPeer";
+      readonly peer: NodeId;
+      readonly epoch: Epoch;
+      readonly setAside: boolean;
+    }
+  | { readonly kind: "flushPeer"; readonly peer: NodeId; readonly epoch: Epoch }
   | { readonly kind: "closeData" }
   /** What the module's life cycle must run and show. `isReady` false = Transient or NotReady. */
   | {

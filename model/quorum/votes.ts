@@ -3,6 +3,7 @@ import type { DiskReport } from "./disk.ts";
 import type { PairDecision, Release } from "./pair.ts";
 import type { WitnessRecord } from "./record.ts";
 import type { QuorumTimers } from "./timers.ts";
+import type { Ballot } from "./voters.ts";
 
 /** What every request says. The answer to a repeat of the same `id` is the same. */
 type RequestHead = {
@@ -34,6 +35,8 @@ export type PromoteRequest = RequestHead & {
   readonly fromEpoch: Epoch;
   readonly toEpoch: Epoch;
   readonly release: Release | null;
+  /** Where the witness has no vote: those of other data nodes for the asker and `toEpoch`. */
+  readonly ballots?: readonly Ballot[] | undefined;
   /** The asker's page cache was lost, and nobody else can be reached: shown as such to people. */
   readonly isLastResort: boolean;
 };
@@ -97,6 +100,8 @@ export type Refusal =
   | "grantLive"
   /** The asker may lack acknowledged writes. */
   | "notInSync"
+  /** Too few data nodes voted for the asker, where the witness has no vote of its own. */
+  | "noMajority"
   /** The asker is not the primary of this epoch. */
   | "notPrimary"
   /** No record: a person names the good copy first. */

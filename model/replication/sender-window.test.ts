@@ -33,6 +33,34 @@ describe("the window of a sender", () => {
     expect(released).toEqual(["a", "b", "c"]);
   });
 
+  test("what needs nothing of the peer is released at once, and travels in its place", () => {
+    const { window, released, submit } = newWindow();
+    window.attach();
+    window.requirePeer();
+    submit("create");
+    expect(submit("plain", "nothing")).toBe(2);
+    submit("sync", "durable");
+    expect(released).toEqual(["plain"]);
+    expect(window.unacknowledgedCount).toBe(3);
+    window.acknowledgeApplied(1);
+    expect(released).toEqual(["plain", "create"]);
+    window.acknowledgeDurable(3);
+    expect(released).toEqual(["plain", "create", "sync"]);
+    expect(window.unacknowledgedCount).toBe(0);
+  });
+
+  test("what needs nothing still fills the window, and is not waited for when it is lost", () => {
+    const { window, released, submit } = newWindow({ operationsMax: 2, bytesMax: 1000 });
+    window.attach();
+    window.requirePeer();
+    submit("a", "nothing");
+    submit("b", "nothing");
+    expect(window.isFull).toBe(true);
+    window.detach();
+    expect(window.unacknowledgedCount).toBe(0);
+    expect(released).toEqual(["a", "b"]);
+  });
+
   test("an fsync is released when it is durable, not when it is applied; out of order too", () => {
     const { window, released, submit } = newWindow();
     window.attach();

@@ -8,9 +8,9 @@
  * performed the operation (its page cache has it); *durable* that its disk has it, asked for by
  * fsync. An operation is *released* when its caller may be answered.
  *
- * The rule that no clock may bend: while the peer is required, an operation is released only by
- * the peer's own acknowledgement, or by an attachment completed after it (whose copy contains
- * it). `stopRequiring` is the one other way, and it is called only after the set without the peer
+ * The rule that no clock may bend: while the peer is required, an operation that needs anything of
+ * it is released only by its own acknowledgement, or by an attachment completed after it (whose
+ * copy contains it). `stopRequiring` is the one other way, and it is called only after the set without the peer
  * has been recorded.
  */
 
@@ -18,8 +18,12 @@ import { assert } from "#model/shared/assert.ts";
 import type { BootMs } from "#model/shared/ids.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 
-/** What the peer must have done before the operation counts: performed it, or made it durable. */
-export type Need = "applied" | "durable";
+/**
+ * What the peer must have done before the caller is answered: performed the operation, made it
+ * durable, or nothing yet. The last still travels in its place in the stream, so that an fsync
+ * after it covers it.
+ */
+export type Need = "nothing" | "applied" | "durable";
 
 export type WindowLimits = { readonly operationsMax: number; readonly bytesMax: number };
 
@@ -94,7 +98,7 @@ export class SenderWindow<Tag> {
 
   /**
    * Takes one operation; returns its sequence, or null when no stream runs and there is nothing to
-   * send. `tag` is released at once when the peer is not required.
+   * send. `tag` is released at once when nothing is needed, or the peer is not required.
    */
   submit(o: {
     readonly bytes: number;
@@ -102,7 +106,7 @@ export class SenderWindow<Tag> {
     readonly tag: Tag | null;
     readonly nowMs: BootMs;
   }): number | null {
-    const waits = this.#isPeerRequired ? o.tag : null;
+    const waits = this.#isPeerRequired && o.need !== "nothing" ? o.tag : null;
     const sequence = this.#isAttached ? this.#nextSequence : null;
     const entry: Entry<Tag> = {
       sequence: sequence ?? 0,
@@ -118,7 +122,7 @@ export class SenderWindow<Tag> {
     } else if (waits !== null) {
       this.#stranded.push(entry);
     }
-    if (!this.#isPeerRequired && o.tag !== null) this.#release(o.tag);
+    if (waits === null && o.tag !== null) this.#release(o.tag);
     return sequence;
   }
 

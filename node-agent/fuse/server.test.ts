@@ -66,6 +66,7 @@ describe("the server", () => {
           else if (done !== undefined) waiting.push(done);
           return isWindowOpen;
         },
+        hurry() {},
       },
       gate: { mayReply: () => isGateOpen, hold: (reply) => void held.push(reply) },
       // Too busy: so every call is made at once.

@@ -73,7 +73,10 @@ export class TreeContext {
     const { tree, ids } = options;
     this.#options = options;
     this.#exclusions = tree.exclusions.map(splitPath);
-    this.#sink = { submit: (operation, done) => this.#submit(operation, done) };
+    this.#sink = {
+      submit: (operation, done) => this.#submit(operation, done),
+      hurry: () => options.sink.hurry(),
+    };
     this.nodes = new InodeTable(rootPathFd, rootStat, options.descriptorsMax ?? DESCRIPTORS_MAX);
     this.paths = new PathFinder(this.nodes);
     this.bindings = new Bindings(this.nodes, this.paths, {
@@ -174,7 +177,10 @@ export class TreeContext {
       waitsFor -= 1;
       if (waitsFor === 0) this.replies.complete(deferred, error);
     };
-    if (o.id > 0) this.#sink.submit({ kind: "fsync", id: o.id, dataOnly: o.dataOnly }, finish);
+    if (o.id > 0) {
+      this.#sink.submit({ kind: "fsync", id: o.id, dataOnly: o.dataOnly }, finish);
+      this.#sink.hurry();
+    }
     handle.busy += 1;
     const local = (result: number) => {
       this.releaseHandle(handle);

@@ -4,7 +4,7 @@ import type { NodeDisk } from "#model/quorum/disk.ts";
 import type { Command, NodeConfig, NodeEffect, NodeEvent } from "#model/quorum/types.ts";
 import { assertNever } from "#model/shared/assert.ts";
 import { areEqual } from "#model/shared/equal.ts";
-import type { BootMs, ModuleId } from "#model/shared/ids.ts";
+import type { BootMs, ModuleId, NodeId } from "#model/shared/ids.ts";
 import { isServing, type ModuleState, type ScriptAction } from "#model/states/lifecycle.ts";
 import type { Heartbeats, HeartbeatView, PromiseTerms } from "../peer/heartbeats.ts";
 import type { LeaseCell } from "../peer/lease-cell.ts";
@@ -220,6 +220,11 @@ export class MirrorModule {
     return this.#isLeaving ? { ...disk, isStartWanted: true } : disk;
   }
 
+  /** The protocol knows several peers; the data plane and the heartbeats carry one. */
+  get #peer(): NodeId {
+    return this.#options.quorum.peers[0];
+  }
+
   #tickAgain(): void {
     if (this.#isClosed) return;
     const isLost = this.#options.clock.bootMs() - this.#lostAtMs < LOST_MS;
@@ -243,6 +248,7 @@ export class MirrorModule {
     this.#tellPeer(now.bootMs, now.unixMs);
     const grant = this.#view?.grants[moduleId];
     const seen = {
+      peer: this.#peer,
       lastHeardMs: this.#lastHeardMs(),
       peerGrantUntilMs: grant?.untilBootMs ?? null,
       peerGrantEpoch: grant?.epoch ?? null,
@@ -268,7 +274,8 @@ export class MirrorModule {
 
   /** The beginning of every failover that people look at later: when the peer was heard last. */
   #tellPeer(nowBootMs: number, nowUnixMs: number): void {
-    const { peer, timers } = this.#options.quorum;
+    const { timers } = this.#options.quorum;
+    const peer = this.#peer;
     const heardMs = this.#lastHeardMs();
     const silentMs = heardMs === null ? Number.POSITIVE_INFINITY : nowBootMs - heardMs;
     const hearsPeer = silentMs < timers.detectAfterMs;
@@ -485,7 +492,7 @@ export class MirrorModule {
     const { data } = this;
     switch (effect.kind) {
       case "serve":
-        data.serve(effect.epoch, effect.ackBy);
+        data.serve(effect.epoch, effect.ackBy.length === 0 ? "none" : "peer");
         return;
       case "follow":
         if (data.isServing) this.#gate.shut();
@@ -541,17 +548,17 @@ export class MirrorModule {
         this.#options.onChanged();
         return;
       case "attachedAsPrimary":
-        this.#post({ kind: "replicationAttached", epoch: event.epoch });
+        this.#post({ kind: "replicationAttached", peer: this.#peer, epoch: event.epoch });
         return;
       case "attachedAsSecondary":
         this.#post({ kind: "resyncFinished", epoch: event.epoch });
         return;
       case "detached":
-        this.#post({ kind: "replicationDetached", cause: event.cause });
+        this.#post({ kind: "replicationDetached", peer: this.#peer, cause: event.cause });
         return;
       case "stalled": {
         const sinceMs = this.#options.clock.bootMs() - event.oldestUnacknowledgedMs;
-        this.#post({ kind: "replicationStalled", sinceMs });
+        this.#post({ kind: "replicationStalled", peer: this.#peer, sinceMs });
         return;
       }
       case "stoodStill":
@@ -563,16 +570,16 @@ export class MirrorModule {
         this.#admitResync();
         return;
       case "resyncFailed":
-        this.#post({ kind: "resyncFailed", cause: event.cause });
+        this.#post({ kind: "resyncFailed", peer: this.#peer, cause: event.cause });
         return;
       case "drained":
         this.#post({ kind: "receiverDrained" });
         return;
       case "flushed":
-        this.#post({ kind: "peerFlushed" });
+        this.#post({ kind: "peerFlushed", peer: this.#peer });
         return;
       case "flushFailed":
-        this.#post({ kind: "flushFailed", cause: event.cause });
+        this.#post({ kind: "flushFailed", peer: this.#peer, cause: event.cause });
         return;
       case "closed":
         this.#post({ kind: "dataClosed", isSynced: event.isSynced });

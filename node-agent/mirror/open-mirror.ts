@@ -130,6 +130,7 @@ export function openMirror(
           trees: treesOf(config),
           listen: ports.replicationListen,
           stateDirectory: folder,
+          syncMode: config.rfs?.sync ?? "write",
           replTimeoutMs: quorum.value.timers.replTimeoutMs,
           resyncBytesPerSecond: config.rfs?.resyncBandwidthMax ?? null,
         },
@@ -161,7 +162,7 @@ function quorumConfig(
   return ok({
     moduleId,
     self: ports.nodeId,
-    peer,
+    peers: [peer],
     timers: timers.value,
     hasFailover: failover,
     defaultPrimary:

@@ -5,7 +5,7 @@ import type { NodeConfig, NodeEffect, NodeEvent } from "#model/quorum/types.ts";
 import { QuorumLoop } from "./quorum-loop.ts";
 
 const CONFIG: NodeConfig = {
-  ...{ moduleId: "shop", self: "node1", peer: "node2", timers: TIMER_PROFILES.default },
+  ...{ moduleId: "shop", self: "node1", peers: ["node2"], timers: TIMER_PROFILES.default },
   ...{ hasFailover: true, defaultPrimary: { kind: "alone" }, addressMovedBy: "nodes" },
 };
 const STARTED: NodeEvent = {

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { Count, Epoch, Id, InSync, ModuleName, NodeName, UnixMs } from "#model/contract/common.ts";
-import { PairDecisionSchema, QuorumSignature, ReleaseSchema } from "#model/contract/votes.ts";
+import { PairDecisionSchema, PairVoteSchema, ReleaseSchema } from "#model/contract/votes.ts";
 import { BY_CHARS_MAX } from "#model/quorum/maintenance.ts";
 import type { PeerState } from "#model/quorum/peer-state.ts";
 
@@ -21,18 +21,7 @@ const PeerStateForm: z.ZodMiniType<PeerState> = z.object({
   isUnclean: z.boolean(),
   joining: z.nullable(NodeName),
   asked: Epoch,
-  pairVote: z.nullable(
-    z.object({
-      terms: z.object({
-        moduleId: ModuleName,
-        epoch: Epoch,
-        primary: NodeName,
-        inSync: InSync,
-        historyId: Id,
-      }),
-      signature: QuorumSignature,
-    }),
-  ),
+  pairVote: z.nullable(PairVoteSchema),
   pairDecision: z.nullable(PairDecisionSchema),
   release: z.nullable(ReleaseSchema),
   data: z.enum(["empty", "hasData", "unknown"]),

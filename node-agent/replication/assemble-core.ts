@@ -22,7 +22,7 @@ import type { OperationSink } from "./operation.ts";
 import { PrimarySide } from "./primary-side.ts";
 import type { OperationApplier } from "./receiver.ts";
 import { SecondarySide } from "./secondary-side.ts";
-import { Sender } from "./sender.ts";
+import { Sender, type SyncMode } from "./sender.ts";
 import { Sessions } from "./sessions.ts";
 
 /** What the servers of the mounts are connected to. */
@@ -37,6 +37,7 @@ export type CorePorts = {
   readonly moduleId: ModuleId;
   readonly nodeId: NodeId;
   readonly stateDirectory: string;
+  readonly syncMode: SyncMode;
   readonly replTimeoutMs: number;
   readonly gapMs: number;
   readonly resyncBytesPerSecond: number | null;
@@ -66,7 +67,7 @@ export function assembleCore(ports: CorePorts): Core {
     gapMs: ports.gapMs,
     onGap: (gapMs, endedAtBootMs) => emit({ kind: "gapNoticed", gapMs, endedAtBootMs }),
   });
-  const sender = new Sender();
+  const sender = new Sender({ syncMode: ports.syncMode });
   const onFault = (detail: string): void => {
     emit({ kind: "localFault", errno: ERRNO.EIO, detail });
     // It may have happened here in part: from now on the copies are not in step.

@@ -8,6 +8,7 @@ import type { Epoch } from "#model/shared/ids.ts";
 import type { Result } from "#model/shared/result.ts";
 import type { EngineError, EngineEvent, EngineMetrics, PeerAddress, SessionKey } from "./engine.ts";
 import type { ResyncSpec, TreeSpec } from "./resync-link.ts";
+import type { SyncMode } from "./sender.ts";
 
 /** Answered by exactly one `reply` with the same id. */
 export type Command =
@@ -51,6 +52,7 @@ export type CoreStart = {
   readonly listenerFd: number;
   readonly leaseCell: SharedArrayBuffer;
   readonly stateDirectory: string;
+  readonly syncMode: SyncMode;
   readonly replTimeoutMs: number;
   readonly gapMs: number;
   readonly resyncBytesPerSecond: number | null;

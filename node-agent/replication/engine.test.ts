@@ -196,6 +196,24 @@ describe.skipIf(!canMount)(`a pair on its way ${NEEDS}`, { timeout: 30_000 }, ()
     expect(existsSync(onDiskOfB("g"))).toBe(false);
   });
 
+  test("with sync=fsync a write does not wait for the peer; an fsync after it does", async () => {
+    await pair.open({ options: { syncMode: "fsync" } });
+    await pair.attach();
+    const file = await fs.open(onA("f"), "w");
+    pair.relay.silenceBack();
+    expect(await within(2000, file.write("promised by nobody yet"))).not.toBe("waits");
+    const syncing = file.datasync().then(() => "done");
+    expect(await within(300, syncing)).toBe("waits");
+    const naming = quiet(fs.mkdir(onA("d")));
+    expect(await within(100, naming)).toBe("waits");
+    pair.relay.heal();
+    pair.relay.cut({ refuse: false });
+    expect(await within(5000, syncing)).toBe("done");
+    await naming;
+    expect(readFileSync(onDiskOfB("f"), "utf8")).toBe("promised by nobody yet");
+    await file.close();
+  });
+
   test("a peer that is gone for longer is detached, and what waits goes on waiting", async () => {
     await pair.open({ options: { replTimeoutMs: 300 } });
     await pair.attach();

@@ -20,6 +20,7 @@
 import type { BootMs, Epoch, NodeId } from "#model/shared/ids.ts";
 import type { Result } from "#model/shared/result.ts";
 import type { SessionKeys } from "../peer/session-keys.ts";
+import type { SyncMode } from "./sender.ts";
 
 /** One replicated directory; its place in the list is its `FileId` (first = 1) on both nodes. */
 export type ReplicatedTree = {
@@ -39,6 +40,8 @@ export type OpenOptions = {
   readonly leaseCell: SharedArrayBuffer;
   /** A folder of the module in the agent's state directory: resync marker, files set aside. */
   readonly stateDirectory: string;
+  /** When a plain write is answered. @default "write" */
+  readonly syncMode?: SyncMode;
   /** An operation unacknowledged for longer is reported as `stalled`. @default 2000 */
   readonly replTimeoutMs?: number;
   /** A gap in the data thread's own loop longer than this is reported. @default 100 */

@@ -52,7 +52,13 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
 const attachmentId = bytes(16, 16);
 const reason = fc.string({ maxLength: 100, unit: "grapheme-ascii" });
 const frame: fc.Arbitrary<Frame> = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ kind: kind("operation"), sequence: id, operation }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      ...{ kind: kind("operation"), sequence: id, operation },
+      isAwaited: fc.boolean(),
+    }),
+  },
   fc.record({ kind: fc.constantFrom("openStream", "resumeStream", "beginResync"), attachmentId }),
   fc.record({
     kind: kind("repeatFsync"),
@@ -144,7 +150,10 @@ describe("frames", () => {
     ["256 bytes", Buffer.alloc(256, 97)],
   ])("a name that is %s is malformed", (_, bad) => {
     const record = encode([
-      { kind: "operation", sequence: 1, operation: { kind: "unlink", parent: 1, name: bad } },
+      {
+        ...{ kind: "operation", sequence: 1, isAwaited: true },
+        operation: { kind: "unlink", parent: 1, name: bad },
+      },
     ]);
     expect(decode(record).error).not.toBeNull();
   });

@@ -6,7 +6,7 @@
  * | ----- | ------------------------------------------------------------- |
  * | 0-3   | length of the whole frame                                     |
  * | 4     | kind: an operation (operation-codec.ts) or one of the below   |
- * | 5     | flags, zero in this version                                   |
+ * | 5     | 1: an operation whose caller waits until it is applied; or 0  |
  * | 6-7   | zero                                                          |
  * | 8-15  | epoch of the sender: in every frame, checked at the receiver  |
  * | 16-23 | sequence: of the operation, or what is acknowledged; or zero  |
@@ -33,6 +33,7 @@ export const FRAME_HEADER_BYTES = 24;
 export const FRAME_BYTES_MAX = FRAME_HEADER_BYTES + 64 + WRITE_BYTES_MAX;
 export const ATTACHMENT_ID_BYTES = 16;
 const TEXT_BYTES_MAX = 1024;
+const AWAITED = 1;
 
 /** Kinds of the frames that are no operations; never renumbered. */
 const KIND = {
@@ -51,7 +52,13 @@ const KIND = {
 } as const;
 
 export type Frame =
-  | { readonly kind: "operation"; readonly sequence: number; readonly operation: Operation }
+  | {
+      readonly kind: "operation";
+      readonly sequence: number;
+      readonly operation: Operation;
+      /** Somebody waits for `applied`: it is due at once, not when it suits. */
+      readonly isAwaited: boolean;
+    }
   /** Primary, first on a live connection: the copy resynced for `attachmentId` is to follow. */
   | { readonly kind: "openStream"; readonly attachmentId: Uint8Array }
   /** Primary, first on a live connection: the stream of `attachmentId` goes on. */
@@ -93,7 +100,7 @@ export function encodeFrame(to: WireWriter, epoch: Epoch, frame: Frame): void {
   const start = to.length;
   to.u32(0);
   to.u8(frame.kind === "operation" ? codeOf(frame.operation.kind) : KIND[frame.kind]);
-  to.u8(0);
+  to.u8(frame.kind === "operation" && frame.isAwaited ? AWAITED : 0);
   to.u16(0);
   to.u64(epoch);
   to.u64("sequence" in frame ? frame.sequence : 0);
@@ -163,20 +170,26 @@ export function decodeFrames(
 function decodeFrame(from: WireReader): Result<DecodedFrame, FrameError> {
   const code = from.u8();
   const [flags, reserved] = [from.u8(), from.u16()];
-  if (flags !== 0 || reserved !== 0) return malformed("flags of no known meaning");
+  const flagsMax = isOperationCode(code) ? AWAITED : 0;
+  if (flags > flagsMax || reserved !== 0) return malformed("flags of no known meaning");
   const [epoch, sequence] = [from.u64(), from.u64()];
-  const frame = decodeBody(from, code, sequence);
+  const frame = decodeBody(from, code, sequence, flags === AWAITED);
   if (frame === null) return malformed(`kind ${code} is not known`);
   if (!from.isSound) return malformed(`a field of kind ${code} is out of bounds`);
   if (!from.isAtEnd) return malformed(`kind ${code} has bytes left over`);
   return ok({ epoch, frame });
 }
 
-function decodeBody(from: WireReader, code: number, sequence: number): Frame | null {
+function decodeBody(
+  from: WireReader,
+  code: number,
+  sequence: number,
+  isAwaited: boolean,
+): Frame | null {
   if (isOperationCode(code)) {
     if (sequence === 0) from.fail();
     const operation = decodeOperation(from, code);
-    return operation === null ? null : { kind: "operation", sequence, operation };
+    return operation === null ? null : { kind: "operation", sequence, operation, isAwaited };
   }
   switch (code) {
     case KIND.openStream:

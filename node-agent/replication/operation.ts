@@ -156,4 +156,6 @@ export interface OperationSink {
    * requests until `onWindowOpen` is called. The operation itself has been taken all the same.
    */
   submit(operation: Operation, done?: () => void): boolean;
+  /** What was submitted is to leave now, not when the loop's turn ends: an fsync takes long there. */
+  hurry(): void;
 }

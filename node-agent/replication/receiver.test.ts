@@ -46,9 +46,17 @@ function newReceiver(o: { fails?: number; poolIsFull?: boolean } = {}) {
   receiver.begin(0);
   receiver.finishBatch();
   log.length = 0;
-  const take = (sequence: number, operation: Operation, epoch = 3) =>
-    receiver.take({ epoch, frame: { kind: "operation", sequence, operation } });
-  return { receiver, order, log, syncs, take };
+  const take = (sequence: number, operation: Operation, epoch = 3) => {
+    const isAwaited = operation.kind !== "fsync";
+    return receiver.take({ epoch, frame: { kind: "operation", sequence, operation, isAwaited } });
+  };
+  /** Nobody waits for it. */
+  const takeUnawaited = (sequence: number, operation: Operation) =>
+    receiver.take({
+      epoch: 3,
+      frame: { kind: "operation", sequence, operation, isAwaited: false },
+    });
+  return { receiver, order, log, syncs, take, takeUnawaited };
 }
 
 const describeFrame = (frame: Frame): string =>
@@ -65,6 +73,49 @@ describe("a receiver", () => {
     expect(log).toEqual(["apply truncate", "apply truncate", "applied 2"]);
     receiver.finishBatch();
     expect(log).toHaveLength(3);
+  });
+
+  test("what nobody waits for is acknowledged with what follows, or when it suits", () => {
+    const { receiver, log, takeUnawaited, take } = newReceiver();
+    takeUnawaited(1, truncate);
+    receiver.finishBatch();
+    expect(log).toEqual(["apply truncate"]);
+    receiver.acknowledgeRest();
+    receiver.acknowledgeRest();
+    expect(log.slice(1)).toEqual(["applied 1"]);
+    takeUnawaited(2, truncate);
+    receiver.finishBatch();
+    take(3, truncate);
+    receiver.finishBatch();
+    expect(log.slice(2)).toEqual(["apply truncate", "apply truncate", "applied 3"]);
+  });
+
+  test("much that nobody waits for is acknowledged before the sender's window is full", () => {
+    const { receiver, log, takeUnawaited } = newReceiver();
+    const data = Buffer.alloc(512 * 1024);
+    takeUnawaited(1, { kind: "write", id: 5, offsetBytes: 0, data });
+    receiver.finishBatch();
+    expect(log).toEqual(["apply write"]);
+    takeUnawaited(2, { kind: "write", id: 5, offsetBytes: 0, data });
+    receiver.finishBatch();
+    expect(log).toEqual(["apply write", "apply write", "applied 2"]);
+    for (let sequence = 3; sequence < 3 + 64; sequence += 1) {
+      takeUnawaited(sequence, truncate);
+      receiver.finishBatch();
+    }
+    expect(log.at(-1)).toBe("applied 66");
+    expect(log.filter((line) => line.startsWith("applied"))).toHaveLength(2);
+  });
+
+  test("an fsync's answer says too that what came before it was applied", () => {
+    const { receiver, log, syncs, takeUnawaited } = newReceiver();
+    takeUnawaited(1, truncate);
+    takeUnawaited(2, fsync);
+    receiver.finishBatch();
+    syncs[0]?.(0);
+    receiver.finishBatch();
+    receiver.acknowledgeRest();
+    expect(log).toEqual(["apply truncate", "apply fsync", "fsync", "let go", "durable 2"]);
   });
 
   test("never acknowledges what it could not apply, nor anything after it", () => {

@@ -1,6 +1,7 @@
 /**
  * The secondary's end of the stream: judges each operation (model/replication/receiver-order.ts),
- * applies it, and acknowledges once per batch received. An fsync goes to a helper thread and is
+ * applies it, and acknowledges once per batch received, if anybody waits for it; what nobody waits
+ * for is acknowledged with what comes next, or a little later. An fsync goes to a helper thread and is
  * acknowledged by itself when the disk has answered, so that the stream does not wait for it.
  *
  * The acknowledgement is the promise on which the primary answers its application. So it leaves
@@ -37,6 +38,9 @@ export type ReceiverPorts = {
 /** Why the connection must be closed. */
 export type ReceiveError = { readonly kind: "stop"; readonly reason: string };
 
+/** The primary keeps what is not acknowledged, and its window has an end (`WINDOW_LIMITS`). */
+const UNACKNOWLEDGED = { operations: 64, bytes: 1024 * 1024 };
+
 type Sync = { readonly sequence: number; readonly operation: Operation };
 
 export class Receiver {
@@ -46,6 +50,10 @@ export class Receiver {
   /** Raised whenever the stream ends: a helper thread's answer to a former one is worth nothing. */
   #generation = 0;
   #acknowledged = 0;
+  /** Somebody waits for an acknowledgement of what has been applied since the last. */
+  #isAwaited = false;
+  /** Written since the last acknowledgement. */
+  #unacknowledgedBytes = 0;
   /** Fsyncs that found the helpers' queue full; bounded by the primary's window. */
   #waiting: Sync[] = [];
   operationsApplied = 0;
@@ -63,6 +71,7 @@ export class Receiver {
   /** The stream begins, or goes on after operation `sequence`. */
   begin(sequence: number): void {
     this.#acknowledged = sequence;
+    this.#isAwaited = false;
     this.answer({ kind: "continueFrom", sequence });
   }
 
@@ -94,17 +103,33 @@ export class Receiver {
     if (applied < 0) return this.#fault(frame.sequence, -applied, frame.operation);
     order.applied(frame.sequence);
     this.operationsApplied += 1;
+    if (frame.isAwaited) this.#isAwaited = true;
+    if (frame.operation.kind === "write") this.#unacknowledgedBytes += frame.operation.data.length;
     return this.#startSync(frame);
   }
 
-  /** Acknowledges what has been applied since the last call: once per batch. */
+  /** The end of a batch: acknowledges what has been applied, if it is awaited or has become much. */
   finishBatch(): Result<void, ConnectionLost> {
-    const { order } = this.#ports;
-    if (order.phase === "live" && order.appliedSequence > this.#acknowledged) {
-      this.#acknowledged = order.appliedSequence;
-      this.answer({ kind: "applied", sequence: order.appliedSequence });
-    }
+    const operations = this.#ports.order.appliedSequence - this.#acknowledged;
+    const isMuch =
+      operations >= UNACKNOWLEDGED.operations || this.#unacknowledgedBytes >= UNACKNOWLEDGED.bytes;
+    if (this.#isAwaited || isMuch) this.#acknowledge();
     return this.#sendAnswers();
+  }
+
+  /** Acknowledges what nobody waits for; to be called now and then. */
+  acknowledgeRest(): Result<void, ConnectionLost> {
+    this.#acknowledge();
+    return this.#sendAnswers();
+  }
+
+  #acknowledge(): void {
+    const { order } = this.#ports;
+    this.#isAwaited = false;
+    this.#unacknowledgedBytes = 0;
+    if (order.phase !== "live" || order.appliedSequence <= this.#acknowledged) return;
+    this.#acknowledged = order.appliedSequence;
+    this.answer({ kind: "applied", sequence: order.appliedSequence });
   }
 
   /** Queues one frame for the primary; it leaves with `finishBatch`. */
@@ -151,7 +176,7 @@ export class Receiver {
       letGo();
       if (generation !== this.#generation) return;
       if (result < 0) this.#fault(sequence, -result, operation);
-      else this.answer({ kind: "durable", sequence });
+      else this.#answerDurable(sequence);
       this.#retry();
     });
     if (!isTaken) {
@@ -159,6 +184,12 @@ export class Receiver {
       this.#waiting.push(sync);
     }
     return ok(undefined);
+  }
+
+  /** Says too that everything up to it has been applied. */
+  #answerDurable(sequence: number): void {
+    this.#acknowledged = Math.max(this.#acknowledged, sequence);
+    this.answer({ kind: "durable", sequence });
   }
 
   #retry(): void {
@@ -171,7 +202,7 @@ export class Receiver {
   #fault(sequence: number, errno: number, operation: Operation): Result<never, ReceiveError> {
     const detail = `${operation.kind} (operation ${sequence}): ${errnoName(errno)}`;
     // What was applied before it is still acknowledged: it is true, and callers wait for it.
-    this.finishBatch();
+    this.#acknowledge();
     this.answer({ kind: "fault", sequence, errno, reason: detail });
     this.#sendAnswers();
     this.#ports.order.detach();

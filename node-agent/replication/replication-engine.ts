@@ -206,6 +206,7 @@ class MirrorEngine implements ReplicationEngine {
         })),
         leaseCell: options.leaseCell,
         stateDirectory: options.stateDirectory,
+        syncMode: options.syncMode ?? "write",
         replTimeoutMs: options.replTimeoutMs ?? REPL_TIMEOUT_MS,
         gapMs: options.gapMs ?? GAP_MS,
         resyncBytesPerSecond: options.resyncBytesPerSecond ?? null,

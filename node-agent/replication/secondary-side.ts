@@ -151,6 +151,7 @@ export class SecondarySide {
   tick(nowMs: BootMs): void {
     this.drainWorker();
     if (this.#isAdmitted && this.#worker === null) this.admit(this.#asked?.attachmentId ?? "");
+    if (this.#live.isOpen) this.#acknowledgeRest();
     if (this.order.phase === "none" || this.#live.isOpen) return;
     this.#lostAtMs ??= nowMs;
     // Longer than the primary tries to come back: then it has given this copy up.
@@ -305,6 +306,11 @@ export class SecondarySide {
 
   #finishBatch(): void {
     const sent = this.#receiver.finishBatch();
+    if (!sent.ok) this.#closeConnection();
+  }
+
+  #acknowledgeRest(): void {
+    const sent = this.#receiver.acknowledgeRest();
     if (!sent.ok) this.#closeConnection();
   }
 

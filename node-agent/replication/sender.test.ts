@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ok } from "#model/shared/result.ts";
+import { err, ok } from "#model/shared/result.ts";
 import { decodeFrames, type Frame } from "./frame.ts";
 import type { Operation } from "./operation.ts";
 import { WRITE_BYTES_MAX } from "./operation-codec.ts";
@@ -44,6 +44,54 @@ describe("a sender", () => {
     expect(connection.records.map((frames) => frames.length)).toEqual([1, 3]);
     expect(connection.sequences()).toEqual([1, 2, 3]);
     expect(connection.records.flat().every(({ epoch }) => epoch === 4)).toBe(true);
+  });
+
+  test("with sync=fsync a write is answered at once, and everything else by the peer", () => {
+    const sender = new Sender({ syncMode: "fsync" });
+    const connection = newConnection();
+    sender.attach(connection, id);
+    sender.window.requirePeer();
+    const answered: string[] = [];
+    const data = Buffer.alloc(WRITE_BYTES_MAX + 10);
+    sender.submit({ kind: "write", id: 5, offsetBytes: 0, data }, () => answered.push("write"));
+    sender.submit(truncate, () => answered.push("truncate"));
+    sender.submit(fsync, () => answered.push("fsync"));
+    sender.flush();
+    expect(answered).toEqual(["write"]);
+    expect(connection.sequences()).toEqual([1, 2, 3, 4]);
+    sender.acknowledge({ kind: "applied", sequence: 4 });
+    expect(answered).toEqual(["write", "truncate"]);
+    sender.acknowledge({ kind: "durable", sequence: 4 });
+    expect(answered).toEqual(["write", "truncate", "fsync"]);
+  });
+
+  test("says which operations somebody waits for until they are applied", () => {
+    const { sender, connection } = attached();
+    const done = (): void => {};
+    sender.submit(truncate);
+    sender.submit(truncate, done);
+    sender.submit(fsync, done);
+    sender.window.stopRequiring();
+    sender.submit(truncate, done);
+    sender.flush();
+    const said = connection.records
+      .flat()
+      .flatMap(({ frame }) => (frame.kind === "operation" ? [frame.isAwaited] : []));
+    expect(said).toEqual([false, true, false, false]);
+  });
+
+  test("hurrying sends at once, and how it failed is told at the end of the turn", () => {
+    const { sender, connection } = attached();
+    sender.submit(fsync);
+    sender.hurry();
+    expect(connection.sequences()).toEqual([1]);
+    const lost = err({ kind: "connectionLost" as const, reason: "reset" });
+    sender.disconnect();
+    sender.resume({ send: () => lost }, 1);
+    sender.submit(fsync);
+    sender.hurry();
+    expect(sender.flush()).toEqual(lost);
+    expect(sender.flush().ok).toBe(true);
   });
 
   test("counts the changes that the peer has not, and nothing while it must acknowledge", () => {

@@ -7,7 +7,7 @@
  * goes on where the secondary stopped, without a resync.
  */
 
-import { SenderWindow, type WindowLimits } from "#model/replication/sender-window.ts";
+import { type Need, SenderWindow, type WindowLimits } from "#model/replication/sender-window.ts";
 import { assert } from "#model/shared/assert.ts";
 import type { BootMs, Epoch } from "#model/shared/ids.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
@@ -27,6 +27,14 @@ export interface RecordSink {
   send(plaintext: Uint8Array): Result<void, ConnectionLost>;
 }
 
+/**
+ * When a plain write is answered: `write` when the peer has applied it, `fsync` at once, as only an
+ * fsync promises anything. Everything else waits for the peer in both.
+ */
+export type SyncMode = "write" | "fsync";
+
+export type SenderOptions = { readonly syncMode?: SyncMode; readonly limits?: WindowLimits };
+
 type Batch = { readonly lastSequence: number; readonly bytes: Buffer };
 
 /** What makes a copy differ; the others only name files, or ask for what is there already. */
@@ -42,6 +50,7 @@ const release = (done: () => void): void => done();
 
 export class Sender implements OperationSink {
   readonly window: SenderWindow<() => void>;
+  readonly #writeNeeds: Need;
   #epoch: Epoch = 0;
   #connection: RecordSink | null = null;
   #batch = new WireWriter();
@@ -49,14 +58,17 @@ export class Sender implements OperationSink {
   #kept: Batch[] = [];
   /** Fsyncs without an answer, to be repeated after a reconnect. */
   readonly #syncs = new Map<number, Operation>();
+  /** How `hurry` failed, until `flush` says so. */
+  #failed: Result<void, ConnectionLost> | null = null;
   /** Set by the loop at each turn: a clock call per operation would be waste. */
   nowMs: BootMs = 0;
   operationsSubmitted = 0;
   /** Changes, and bytes written by them, since the peer is not required: its copy may lack them. */
   #alone = { changes: 0, bytes: 0 };
 
-  constructor(limits?: WindowLimits) {
+  constructor({ syncMode = "write", limits }: SenderOptions = {}) {
     this.window = new SenderWindow(release, limits);
+    this.#writeNeeds = syncMode === "fsync" ? "nothing" : "applied";
   }
 
   /** The epoch this node leads; in every frame from now on. */
@@ -76,20 +88,27 @@ export class Sender implements OperationSink {
     }
     this.operationsSubmitted += 1;
     this.#countAlone(operation);
-    const isSync = operation.kind === "fsync" || operation.kind === "syncfs";
+    const need = this.#needOf(operation);
+    const isSync = need === "durable";
     const data = operation.kind === "write" ? operation.data.length : 0;
     const sequence = this.window.submit({
       bytes: data + SMALL_OPERATION_BYTES,
-      need: isSync ? "durable" : "applied",
+      need,
       tag: done ?? null,
       nowMs: this.nowMs,
     });
     if (sequence !== null) {
-      encodeFrame(this.#batch, this.#epoch, { kind: "operation", sequence, operation });
+      const isAwaited = done !== undefined && need === "applied" && this.window.isPeerRequired;
+      encodeFrame(this.#batch, this.#epoch, { kind: "operation", sequence, operation, isAwaited });
       if (isSync && done !== undefined) this.#syncs.set(sequence, operation);
       if (this.#batch.length >= BATCH_BYTES) this.#sendBatch();
     }
     return !this.window.isFull;
+  }
+
+  #needOf({ kind }: Operation): Need {
+    if (kind === "fsync" || kind === "syncfs") return "durable";
+    return kind === "write" ? this.#writeNeeds : "applied";
   }
 
   #countAlone(operation: Operation): void {
@@ -152,8 +171,17 @@ export class Sender implements OperationSink {
     return ok(undefined);
   }
 
+  /** What came in leaves now, as it will take the peer's disk a while; failing is `flush`'s matter. */
+  hurry(): void {
+    const sent = this.flush();
+    this.#failed = sent.ok ? null : sent;
+  }
+
   /** The end of a turn: what came in leaves. */
   flush(): Result<void, ConnectionLost> {
+    const failed = this.#failed;
+    this.#failed = null;
+    if (failed !== null) return failed;
     return this.#batch.length === 0 ? ok(undefined) : this.#sendBatch();
   }
 
@@ -201,6 +229,7 @@ export class Sender implements OperationSink {
   }
 
   #forgetStream(): void {
+    this.#failed = null;
     this.#batch.clear();
     this.#kept = [];
     this.#syncs.clear();

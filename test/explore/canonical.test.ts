@@ -14,12 +14,15 @@ import { inSyncWorld } from "./search.ts";
  */
 const EARLIER_MS = 7000;
 
+const mapped = <V>(record: Readonly<Record<string, V>>, to: (value: V) => V) =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, to(value)]));
+
 function unfolded(node: LiveNode): LiveNode {
   const timers = exploredTimers(true);
   const over = (t: number): number => (t === NOW_MS ? t - EARLIER_MS : t);
   const old = (t: number | null, ageMaxMs: number): number | null =>
     t !== null && t <= NOW_MS - ageMaxMs ? t - EARLIER_MS : t;
-  const { role, heard, witness } = node.state;
+  const { role, peers, witness } = node.state;
   const silenceMs = timers.peerLeaseMs + timers.handicapMs;
   const state: Mind = {
     ...node.state,
@@ -27,7 +30,7 @@ function unfolded(node: LiveNode): LiveNode {
     bootWaitUntilMs: over(node.state.bootWaitUntilMs),
     promotableAtMs: over(node.state.promotableAtMs),
     accuseFromMs: old(node.state.accuseFromMs, silenceMs) ?? 0,
-    heard: { ...heard, lastHeardMs: old(heard.lastHeardMs, silenceMs) },
+    peers: mapped(peers, (view) => ({ ...view, lastHeardMs: old(view.lastHeardMs, silenceMs) })),
     witness: {
       ...witness,
       notBeforeMs: over(witness.notBeforeMs),
@@ -39,7 +42,10 @@ function unfolded(node: LiveNode): LiveNode {
         : role.kind === "leading"
           ? {
               ...role,
-              resyncNotBeforeMs: over(role.resyncNotBeforeMs),
+              secondaries: mapped(role.secondaries, (one) => ({
+                ...one,
+                resyncNotBeforeMs: over(one.resyncNotBeforeMs),
+              })),
               fencedSinceMs: old(role.fencedSinceMs, timers.giveUpAfterMs),
             }
           : role,
@@ -49,13 +55,13 @@ function unfolded(node: LiveNode): LiveNode {
 
 function happenings(w: World, id: Id): readonly Happening[] {
   const peer = w[otherOf(id)];
-  const state = peer.kind === "live" ? peer.state.shown?.peerState : undefined;
-  const beat = state === undefined ? null : { state, seeks: null };
+  const state = peer.kind === "live" ? peer.state.shown?.peerStates[id] : undefined;
+  const beats = state === undefined ? [] : [{ state, seeks: null }];
   return [
-    { kind: "timePasses", beat: null, answered: null },
-    { kind: "timePasses", beat, answered: null },
+    { kind: "timePasses", beats: [], answered: {} },
+    { kind: "timePasses", beats, answered: {} },
     ...(state === undefined ? [] : [{ kind: "peerHeard", state, seeks: null } as const]),
-    { kind: "linkBroken" },
+    { kind: "linkBroken", peer: otherOf(id) },
     { kind: "commanded", command: { kind: "stop" } },
   ];
 }

@@ -12,6 +12,7 @@
  */
 
 import type { NodeDisk } from "#model/quorum/disk.ts";
+import type { PeerView, Secondary } from "#model/quorum/node/state.ts";
 import type { WitnessRecord } from "#model/quorum/record.ts";
 import type { QuorumTimers } from "#model/quorum/timers.ts";
 import type { NodeConfig } from "#model/quorum/types.ts";
@@ -79,20 +80,23 @@ const canonicalDisk = (disk: NodeDisk): NodeDisk => ({
 });
 
 function canonicalShell(shell: Shell, shift: Shift): Shell {
-  const untilMs = shift.dueOrNull(shell.grant?.untilMs ?? null);
-  const grant = shell.grant === null || untilMs === null ? null : { ...shell.grant, untilMs };
+  const grants = Object.fromEntries(
+    Object.entries(shell.grants).flatMap(([peer, grant]) => {
+      const untilMs = shift.dueOrNull(grant.untilMs);
+      return untilMs === null ? [] : [[peer, { ...grant, untilMs }]];
+    }),
+  );
   const disk = shell.disk === null ? null : canonicalDisk(shell.disk);
-  return { ...shell, grant, disk, promiseEndsMs: shift.dueOrNull(shell.promiseEndsMs) };
+  return { ...shell, grants, disk, promiseEndsMs: shift.dueOrNull(shell.promiseEndsMs) };
 }
 
 function canonicalState(self: NodeId, s: Mind, shift: Shift): Mind {
   const { timers, silenceMs } = shift;
-  const heardMs = canonicalHeardMs(s, shift);
+  const peers = canonicalPeers(s, shift);
+  const told = Object.keys(s.shown?.peerStates ?? {});
+  const isAnyUnheard = told.some((id) => (peers[id]?.lastHeardMs ?? null) === null);
   const mayAdopt = s.isServiceUp && s.shown?.target === null;
-  const sinceStartMs = Math.max(
-    heardMs === null ? silenceMs : 0,
-    mayAdopt ? timers.giveUpAfterMs : 0,
-  );
+  const sinceStartMs = Math.max(isAnyUnheard ? silenceMs : 0, mayAdopt ? timers.giveUpAfterMs : 0);
   return {
     ...s,
     incarnation: self,
@@ -104,32 +108,39 @@ function canonicalState(self: NodeId, s: Mind, shift: Shift): Mind {
     startedMs: shift.past(s.startedMs, sinceStartMs),
     bootWaitUntilMs: shift.due(s.bootWaitUntilMs),
     promotableAtMs: shift.due(s.promotableAtMs),
-    heard: canonicalHeard(s, heardMs, shift),
+    peers,
     promises: { ...s.promises, lastEndsMs: shift.dueOrNull(s.promises.lastEndsMs) },
     witness: canonicalWitness(self, s, shift),
     unconfirmedSinceMs: shift.pastOrNull(s.unconfirmedSinceMs, timers.witnessLeaseMs),
-    accuseFromMs: heardMs === null ? shift.past(s.accuseFromMs, silenceMs) : NOW_MS - silenceMs,
+    accuseFromMs: isAnyUnheard ? shift.past(s.accuseFromMs, silenceMs) : NOW_MS - silenceMs,
     counter: COUNTER,
     reports: [],
     shown: canonicalShown(s, shift),
   };
 }
 
+/** In one order, and each with what of it can still matter. */
+const canonicalPeers = (s: Mind, shift: Shift): Mind["peers"] =>
+  Object.fromEntries(
+    Object.entries(s.peers)
+      .sort(([x], [y]) => (x < y ? -1 : 1))
+      .map(([id, view]) => [id, canonicalPeer(s, view, shift)]),
+  );
+
+function canonicalPeer(s: Mind, view: PeerView, shift: Shift): PeerView {
+  const lastHeardMs = canonicalHeardMs(s, view, shift);
+  const untilMs = shift.dueOrNull(view.grantUntilMs);
+  return untilMs === null
+    ? { ...view, lastHeardMs, grantUntilMs: null, grantEpoch: null }
+    : { ...view, lastHeardMs, grantUntilMs: untilMs };
+}
+
 /** Silence counts from the later of the two: what the other one says is lost in it. */
-function canonicalHeardMs(s: Mind, shift: Shift): BootMs | null {
-  const { lastHeardMs } = s.heard;
+function canonicalHeardMs(s: Mind, { lastHeardMs }: PeerView, shift: Shift): BootMs | null {
   if (lastHeardMs === null) return null;
   const isLeading = s.role.kind === "leading";
   const ageMaxMs = isLeading ? shift.timers.detectAfterMs : shift.silenceMs;
   return shift.past(Math.max(lastHeardMs, s.accuseFromMs), ageMaxMs);
-}
-
-function canonicalHeard(s: Mind, lastHeardMs: BootMs | null, shift: Shift): Mind["heard"] {
-  const { peerGrantUntilMs, peerGrantEpoch } = s.heard;
-  const untilMs = shift.dueOrNull(peerGrantUntilMs);
-  return untilMs === null
-    ? { lastHeardMs, peerGrantUntilMs: null, peerGrantEpoch: null }
-    : { lastHeardMs, peerGrantUntilMs: untilMs, peerGrantEpoch };
 }
 
 function canonicalWitness(self: NodeId, s: Mind, shift: Shift): Mind["witness"] {
@@ -190,13 +201,9 @@ function canonicalRole(self: NodeId, s: Mind, shift: Shift): Mind["role"] {
       return {
         ...role,
         fencedSinceMs: shift.pastOrNull(role.fencedSinceMs, timers.giveUpAfterMs),
-        deniedSinceMs: shift.pastOrNull(role.deniedSinceMs, timers.replTimeoutMs),
-        ask:
-          role.ask === null
-            ? null
-            : { ...role.ask, sinceMs: shift.past(role.ask.sinceMs, 2 * timers.voteRetryMs) },
-        resync: role.resync === null ? null : { ...role.resync, attempt: 1 },
-        resyncNotBeforeMs: shift.due(role.resyncNotBeforeMs),
+        secondaries: Object.fromEntries(
+          Object.entries(role.secondaries).map(([id, one]) => [id, canonicalSecondary(one, shift)]),
+        ),
         handover:
           role.handover === null
             ? null
@@ -207,13 +214,27 @@ function canonicalRole(self: NodeId, s: Mind, shift: Shift): Mind["role"] {
   }
 }
 
+function canonicalSecondary(one: Secondary, shift: Shift): Secondary {
+  const { ask, resync } = one;
+  const { replTimeoutMs, voteRetryMs } = shift.timers;
+  return {
+    ...one,
+    deniedSinceMs: shift.pastOrNull(one.deniedSinceMs, replTimeoutMs),
+    ask: ask === null ? null : { ...ask, sinceMs: shift.past(ask.sinceMs, 2 * voteRetryMs) },
+    resync: resync === null ? null : { ...resync, attempt: 1 },
+    resyncNotBeforeMs: shift.due(one.resyncNotBeforeMs),
+  };
+}
+
 function canonicalShown(s: Mind, shift: Shift): Mind["shown"] {
   const { shown } = s;
   if (shown === null) return null;
-  const { witnessGrantUntilMs, resync } = shown;
+  const { witnessGrantUntilMs, resyncs } = shown;
   return {
     ...shown,
     witnessGrantUntilMs: shift.dueOrNull(witnessGrantUntilMs),
-    resync: resync === null ? null : { ...resync, attempt: 1 },
+    resyncs: Object.fromEntries(
+      Object.entries(resyncs).map(([id, resync]) => [id, { ...resync, attempt: 1 }]),
+    ),
   };
 }

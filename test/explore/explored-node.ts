@@ -30,19 +30,24 @@ export type Shell = {
   readonly promise: Epoch | null;
   readonly promiseEndsMs: BootMs | null;
   readonly seek: Epoch | null;
-  readonly grant: { readonly epoch: Epoch; readonly untilMs: BootMs } | null;
+  readonly grants: Readonly<Record<NodeId, Grant>>;
   readonly data:
     | { readonly kind: "refuse" }
     | { readonly kind: "follow"; readonly epoch: Epoch }
-    | { readonly kind: "serve"; readonly epoch: Epoch; readonly ackBy: "peer" | "none" };
+    | { readonly kind: "serve"; readonly epoch: Epoch; readonly ackBy: readonly NodeId[] };
   readonly refuseBelow: Epoch;
   readonly isFenced: boolean;
-  readonly link: Link;
-  readonly flush: Epoch | null;
+  /** To each peer; one that is not named has none. */
+  readonly links: Readonly<Record<NodeId, Link>>;
+  readonly flush: { readonly peer: NodeId; readonly epoch: Epoch } | null;
   readonly runsService: boolean;
   /** What is on the disk; null: what the decision believes, as it should always be. */
   readonly disk: NodeDisk | null;
 };
+
+type Grant = { readonly epoch: Epoch; readonly untilMs: BootMs };
+
+export const linkOf = (shell: Shell, peer: NodeId): Link => shell.links[peer] ?? "none";
 
 /** What a node knows; its configuration is the same in every state. */
 export type Mind = Omit<NodeState, "config">;
@@ -57,25 +62,26 @@ export type DeadNode = {
 };
 export type ExploredNode = LiveNode | DeadNode;
 
-/** What can happen to a node. `seeks`: the epoch for which the peer's heartbeat asks our promise. */
+/** A heartbeat as it comes in. `seeks`: the epoch for which it asks our promise. */
+export type Beat = { readonly state: PeerState; readonly seeks: Epoch | null };
+
+/** What can happen to a node. */
 export type Happening =
-  /** A tick, at the end of which the peer's heartbeat and its answer to ours come in, or nothing. */
+  /** A tick, at the end of which heartbeats of peers and their answers to ours come in, or nothing. */
   | {
       readonly kind: "timePasses";
-      readonly beat: { readonly state: PeerState; readonly seeks: Epoch | null } | null;
-      readonly answered: Epoch | null;
+      readonly beats: readonly Beat[];
+      readonly answered: Readonly<Record<NodeId, Epoch>>;
     }
-  | { readonly kind: "peerHeard"; readonly state: PeerState; readonly seeks: Epoch | null }
-  | { readonly kind: "heartbeatAnswered"; readonly epoch: Epoch }
+  | ({ readonly kind: "peerHeard" } & Beat)
+  | { readonly kind: "heartbeatAnswered"; readonly peer: NodeId; readonly epoch: Epoch }
   | { readonly kind: "answered"; readonly answer: VoteAnswer }
   | { readonly kind: "unanswered"; readonly requestId: string }
-  | { readonly kind: "attached" }
-  | { readonly kind: "linkBroken" }
-  | { readonly kind: "linkTold" }
-  | { readonly kind: "flushed" }
-  | { readonly kind: "flushFailed" }
+  | { readonly kind: LinkHappening; readonly peer: NodeId }
   | { readonly kind: "commanded"; readonly command: Command }
   | { readonly kind: "booted"; readonly data: "empty" | "hasData" };
+
+export type LinkHappening = "attached" | "linkBroken" | "linkTold" | "flushed" | "flushFailed";
 
 export type Step = {
   readonly node: LiveNode;
@@ -102,15 +108,19 @@ const FRESH_SHELL: Shell = {
   promise: null,
   promiseEndsMs: null,
   seek: null,
-  grant: null,
+  grants: {},
   data: { kind: "refuse" },
   refuseBelow: 0,
   isFenced: false,
-  link: "none",
+  links: {},
   flush: null,
   runsService: false,
   disk: null,
 };
+
+/** Equal contents read the same, in whichever order they came. */
+const inOrder = <V>(record: Readonly<Record<string, V>>): Readonly<Record<string, V>> =>
+  Object.fromEntries(Object.entries(record).sort(([x], [y]) => (x < y ? -1 : 1)));
 
 class NodeStep {
   readonly #config: NodeConfig;
@@ -160,17 +170,20 @@ class NodeStep {
     switch (h.kind) {
       case "timePasses":
         this.#nowMs += TICK_MS;
-        if (h.answered !== null) this.#win(h.answered);
-        if (h.beat === null) this.#events.push(this.#view(this.#state?.heard.lastHeardMs ?? null));
-        else this.#hear(h.beat.state, h.beat.seeks);
+        for (const [peer, epoch] of Object.entries(h.answered)) this.#win(peer, epoch);
+        for (const peer of this.#config.peers) {
+          const beat = h.beats.find((b) => b.state.nodeId === peer);
+          if (beat === undefined) this.#events.push(this.#view(peer));
+          else this.#hear(beat);
+        }
         this.#events.push({ kind: "ticked" });
         return;
       case "peerHeard":
-        this.#hear(h.state, h.seeks);
+        this.#hear(h);
         return;
       case "heartbeatAnswered":
-        this.#win(h.epoch);
-        this.#events.push(this.#view(this.#state?.heard.lastHeardMs ?? null));
+        this.#win(h.peer, h.epoch);
+        this.#events.push(this.#view(h.peer));
         return;
       case "answered":
         this.#events.push({
@@ -189,68 +202,79 @@ class NodeStep {
         this.#boot(h.data);
         return;
       default:
-        this.#takeLink(h.kind);
+        this.#takeLink(h.kind, h.peer);
     }
   }
 
-  #takeLink(kind: "attached" | "linkBroken" | "linkTold" | "flushed" | "flushFailed"): void {
-    const { data, link } = this.#shell;
+  #takeLink(kind: LinkHappening, peer: NodeId): void {
+    const { data } = this.#shell;
     switch (kind) {
       case "attached":
         // The data plane requires the peer from the attachment on, before anybody is told.
-        if (data.kind === "serve") this.#patch({ data: { ...data, ackBy: "peer" } });
-        this.#patch({ link: "untold" });
+        if (data.kind === "serve") {
+          const ackBy = [...new Set([...data.ackBy, peer])].sort();
+          this.#patch({ data: { ...data, ackBy } });
+        }
+        this.#link(peer, "untold");
         return;
       case "linkBroken":
-        if (link !== "none") this.#patch({ link: "broken" });
+        if (linkOf(this.#shell, peer) !== "none") this.#link(peer, "broken");
         return;
       case "linkTold":
-        this.#tellLink();
+        this.#tellLink(peer);
         return;
       case "flushed":
         this.#patch({ flush: null });
-        this.#events.push({ kind: "peerFlushed" });
+        this.#events.push({ kind: "peerFlushed", peer });
         return;
       case "flushFailed":
         this.#patch({ flush: null });
-        this.#events.push({ kind: "flushFailed", cause: "the stream broke" });
+        this.#events.push({ kind: "flushFailed", peer, cause: "the stream broke" });
         return;
     }
   }
 
-  #tellLink(): void {
-    const { data, link } = this.#shell;
-    if (link === "broken") {
-      this.#patch({ link: "none" });
-      this.#events.push({ kind: "replicationDetached", cause: "the stream broke" });
+  #link(peer: NodeId, link: Link): void {
+    const { [peer]: _, ...others } = this.#shell.links;
+    const links = link === "none" ? others : inOrder({ ...others, [peer]: link });
+    this.#patch({ links });
+  }
+
+  #tellLink(peer: NodeId): void {
+    const { data } = this.#shell;
+    if (linkOf(this.#shell, peer) === "broken") {
+      this.#link(peer, "none");
+      this.#events.push({ kind: "replicationDetached", peer, cause: "the stream broke" });
       return;
     }
-    this.#patch({ link: "live" });
+    this.#link(peer, "live");
     if (data.kind === "serve") {
-      this.#events.push({ kind: "replicationAttached", epoch: data.epoch });
+      this.#events.push({ kind: "replicationAttached", peer, epoch: data.epoch });
     } else if (data.kind === "follow") {
       this.#events.push({ kind: "resyncFinished", epoch: data.epoch });
     }
   }
 
   /** The peer answered a heartbeat that asked for its promise. */
-  #win(epoch: Epoch): void {
+  #win(peer: NodeId, epoch: Epoch): void {
     const untilMs = this.#nowMs + this.#config.timers.peerLeaseMs * HOLDER_SHARE;
-    this.#patch({ grant: { epoch, untilMs } });
+    this.#patch({ grants: inOrder({ ...this.#shell.grants, [peer]: { epoch, untilMs } }) });
   }
 
-  #hear(state: PeerState, seeks: Epoch | null): void {
+  #hear({ state, seeks }: Beat): void {
     if (seeks !== null && seeks === this.#shell.promise) {
       this.#patch({ promiseEndsMs: this.#nowMs + this.#config.timers.peerLeaseMs });
     }
-    this.#events.push(this.#view(this.#nowMs), { kind: "peerStateReceived", state });
+    const told = { kind: "peerStateReceived", state } as const;
+    this.#events.push(this.#view(state.nodeId, this.#nowMs), told);
   }
 
-  #view(lastHeardMs: BootMs | null): NodeEvent {
-    const { grant } = this.#shell;
+  #view(peer: NodeId, heardMs: BootMs | null = null): NodeEvent {
+    const grant = this.#shell.grants[peer];
     return {
       kind: "heartbeatViewChanged",
-      lastHeardMs,
+      peer,
+      lastHeardMs: heardMs ?? this.#state?.peers[peer]?.lastHeardMs ?? null,
       peerGrantUntilMs: grant?.untilMs ?? null,
       peerGrantEpoch: grant?.epoch ?? null,
     };
@@ -315,9 +339,9 @@ class NodeStep {
         }
         return;
       case "seekPeerGrant": {
-        const { grant } = this.#shell;
-        this.#patch({ seek: e.epoch, grant: grant?.epoch === e.epoch ? grant : null });
-        this.#events.push(this.#view(this.#state?.heard.lastHeardMs ?? null));
+        const kept = Object.entries(this.#shell.grants).filter(([, g]) => g.epoch === e.epoch);
+        this.#patch({ seek: e.epoch, grants: Object.fromEntries(kept) });
+        for (const peer of this.#config.peers) this.#events.push(this.#view(peer));
         return;
       }
       case "sign":
@@ -340,7 +364,7 @@ class NodeStep {
   }
 
   #endData(): void {
-    this.#patch({ data: { kind: "refuse" }, link: "none", flush: null });
+    this.#patch({ data: { kind: "refuse" }, links: {}, flush: null });
   }
 
   #applyToData(e: NodeEffect): void {
@@ -353,8 +377,9 @@ class NodeStep {
         this.#patch({
           data: { kind: "serve", epoch: e.epoch, ackBy: e.ackBy },
           refuseBelow: e.epoch,
-          ...(e.ackBy === "none" ? { link: "none" as const } : {}),
         });
+        for (const peer of this.#config.peers)
+          if (!e.ackBy.includes(peer)) this.#link(peer, "none");
         return;
       case "follow":
         assert(e.epoch >= this.#shell.refuseBelow, "follows an epoch that it refuses");
@@ -372,7 +397,7 @@ class NodeStep {
         this.#events.push({ kind: "receiverDrained" });
         return;
       case "flushPeer":
-        this.#patch({ flush: e.epoch });
+        this.#patch({ flush: { peer: e.peer, epoch: e.epoch } });
         return;
       case "closeData":
         this.#endData();

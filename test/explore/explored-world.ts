@@ -84,7 +84,7 @@ export const NO_STRAYS: Strays = { cut: [], requests: [], beats: {} };
 export const configOf = (self: Id, timers: QuorumTimers): NodeConfig => ({
   moduleId: "m",
   self,
-  peer: otherOf(self),
+  peers: [otherOf(self)],
   timers,
   hasFailover: true,
   defaultPrimary: { kind: "alone" },

@@ -4,11 +4,11 @@
  */
 
 import type { Carrier } from "./carrier.ts";
-import { BrokenPromise, type ExploredNode, type LiveNode } from "./explored-node.ts";
+import { BrokenPromise, type ExploredNode, type LiveNode, linkOf } from "./explored-node.ts";
 import { NOW_MS } from "./explored-timers.ts";
 import { diskOf, IDS, type Id, otherOf, servedEpoch, tidy, type World } from "./explored-world.ts";
 import { ackedAlone, ackedByBoth, calmed, lacksWrites, served } from "./ledger.ts";
-import { memo } from "./memo.ts";
+import { memo2 } from "./memo.ts";
 import { withCanonicalAsks } from "./names.ts";
 
 /** S1 and S4 at the moment a node begins to serve. */
@@ -56,21 +56,22 @@ function checkApart(w: World): void {
 /** A stream whose other end is gone is broken, though nobody has been told yet. */
 function breakLink(c: Carrier, w: World, id: Id): World {
   const node = w[id];
-  if (node.kind === "dead" || !isUp(node)) return w;
+  if (node.kind === "dead" || !isUp(node, otherOf(id))) return w;
   const peer = w[otherOf(id)];
-  if (peer.kind === "live" && peer.shell.link !== "none") return w;
-  const broken = { ...w, [id]: withBrokenLink(node) };
+  if (peer.kind === "live" && linkOf(peer.shell, id) !== "none") return w;
+  const broken = { ...w, [id]: withBrokenLink(node, otherOf(id)) };
   // A primary may go on for long before it notices; a secondary has nothing to lose by knowing.
   if (node.shell.data.kind === "serve") return broken;
-  return c.carry(broken, id, "linkTold", () => ({ kind: "linkTold" }));
+  return c.carry(broken, id, "linkTold", () => ({ kind: "linkTold", peer: otherOf(id) }));
 }
 
-const withBrokenLink = memo(
-  (node: LiveNode): LiveNode => ({ ...node, shell: { ...node.shell, link: "broken" } }),
-);
+const withBrokenLink = memo2((node: LiveNode, peer: Id): LiveNode => {
+  const links = { ...node.shell.links, [peer]: "broken" } as const;
+  return { ...node, shell: { ...node.shell, links } };
+});
 
-const isUp = (node: LiveNode): boolean =>
-  node.shell.link === "untold" || node.shell.link === "live";
+const isUp = (node: LiveNode, peer: Id): boolean =>
+  ["untold", "live"].includes(linkOf(node.shell, peer));
 
 function acknowledge(w: World, id: Id): World {
   const node = w[id];
@@ -78,9 +79,10 @@ function acknowledge(w: World, id: Id): World {
   const { epoch, ackBy } = node.shell.data;
   if (isIsland(w, id, epoch)) return w;
   const peer = w[otherOf(id)];
-  if (ackBy === "peer") {
+  if (ackBy.length > 0) {
     const isReached = !w.strays.cut.includes("a>b") && !w.strays.cut.includes("b>a");
-    const isStreaming = isReached && isUp(node) && peer.kind === "live" && isUp(peer);
+    const isStreaming =
+      isReached && isUp(node, otherOf(id)) && peer.kind === "live" && isUp(peer, id);
     const follows =
       isStreaming && peer.shell.data.kind === "follow" && peer.shell.data.epoch === epoch;
     return follows ? { ...w, ledger: ackedByBoth(w.ledger) } : w;
@@ -108,8 +110,8 @@ export function answeredEpoch(node: ExploredNode): number | null {
   const epoch = servedEpoch(node);
   if (node.kind === "dead" || epoch === null || node.shell.isFenced) return null;
   const { shown } = node.state;
-  const { grant } = node.shell;
-  const byPeer = grant !== null && grant.epoch === epoch && grant.untilMs > NOW_MS;
+  const grants = Object.values(node.shell.grants);
+  const byPeer = grants.some((grant) => grant.epoch === epoch && grant.untilMs > NOW_MS);
   const byWitness = (shown?.witnessGrantUntilMs ?? 0) > NOW_MS;
   return shown?.isStandingVoteHeld === true || byPeer || byWitness ? epoch : null;
 }

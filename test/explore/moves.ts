@@ -9,7 +9,14 @@
 import type { Command } from "#model/quorum/types.ts";
 import type { VoteAnswer, VoteRequest } from "#model/quorum/votes.ts";
 import { type Carrier, died } from "./carrier.ts";
-import { BrokenPromise, type Happening, type LiveNode } from "./explored-node.ts";
+import {
+  BrokenPromise,
+  type Happening,
+  type Link,
+  type LinkHappening,
+  type LiveNode,
+  linkOf,
+} from "./explored-node.ts";
 import { TICK_MS } from "./explored-timers.ts";
 import {
   answerTo,
@@ -139,16 +146,16 @@ function ages(c: Carrier, w: World, id: Id): World {
 function tickOf(w: World, id: Id): [key: unknown, make: () => Happening] {
   const peerId = otherOf(id);
   const [node, peer] = [w[id], w[peerId]];
-  const state = peer.kind === "live" ? peer.state.shown?.peerState : undefined;
+  const state = peer.kind === "live" ? peer.state.shown?.peerStates[id] : undefined;
   const isHeard = state !== undefined && !isCut(w, `${peerId}>${id}`);
   const seeks = peer.kind === "live" ? peer.shell.seek : null;
   const own = node.kind === "live" ? node.shell.seek : null;
   const isHelped = peer.kind === "live" && own !== null && peer.shell.promise === own;
   const isAnswered = isHelped && isHeard && !isCut(w, `${id}>${peerId}`);
-  const answered = isAnswered ? own : null;
-  if (!isHeard) return ["tick", () => ({ kind: "timePasses", beat: null, answered })];
-  const key = beatKey(state, `tick ${seeks} ${answered}`);
-  return [key, () => ({ kind: "timePasses", beat: { state, seeks }, answered })];
+  const answered: Record<string, number> = isAnswered && own !== null ? { [peerId]: own } : {};
+  if (!isHeard) return ["tick", () => ({ kind: "timePasses", beats: [], answered })];
+  const key = beatKey(state, `tick ${seeks} ${answered[peerId]}`);
+  return [key, () => ({ kind: "timePasses", beats: [{ state, seeks }], answered })];
 }
 
 /** Both clocks move at once: each hears what the other said before. */
@@ -178,7 +185,7 @@ function hear(c: Carrier, w: World, id: Id, isAnswerHeard: boolean): World {
   const peerId = otherOf(id);
   const peer = w[peerId];
   const node = w[id];
-  const state = peer.kind === "live" ? peer.state.shown?.peerState : undefined;
+  const state = peer.kind === "live" ? peer.state.shown?.peerStates[id] : undefined;
   if (peer.kind === "dead" || node.kind === "dead" || state === undefined) return w;
   if (isCut(w, `${peerId}>${id}`)) return w;
   const { seek } = peer.shell;
@@ -190,14 +197,14 @@ function hear(c: Carrier, w: World, id: Id, isAnswerHeard: boolean): World {
   const heard = c.carry(now, id, key, () => ({ kind: "peerHeard", state, seeks: seek }));
   const isHelped = seek !== null && node.shell.promise === seek;
   if (!isHelped || !isAnswerHeard || isCut(w, `${id}>${peerId}`)) return heard;
-  const answered = { kind: "heartbeatAnswered", epoch: seek } as const;
+  const answered = { kind: "heartbeatAnswered", peer: id, epoch: seek } as const;
   return c.carry(heard, peerId, `answered ${seek}`, () => answered);
 }
 
 function heartbeats(c: Carrier, w: World, id: Id, emit: Found): void {
   const peerId = otherOf(id);
   const peer = w[peerId];
-  const state = peer.kind === "live" ? peer.state.shown?.peerState : undefined;
+  const state = peer.kind === "live" ? peer.state.shown?.peerStates[id] : undefined;
   if (peer.kind === "dead" || state === undefined || isCut(w, `${peerId}>${id}`)) return;
   // With one clock for all, heartbeats come with its ticks; with free ones, at any moment.
   if (!c.areClocksTogether) emit(`${id} hears ${peerId}`, () => hear(c, w, id, true));
@@ -282,7 +289,8 @@ function astray(w: World, request: VoteRequest): World {
 function stream(c: Carrier, w: World, id: Id, node: LiveNode, emit: Found): void {
   const peerId = otherOf(id);
   const peer = w[peerId];
-  const { data, link, flush } = node.shell;
+  const { data, flush } = node.shell;
+  const link = linkOf(node.shell, peerId);
   const isReached = !isCut(w, "a>b") && !isCut(w, "b>a");
   const follows =
     isReached &&
@@ -307,7 +315,8 @@ function stream(c: Carrier, w: World, id: Id, node: LiveNode, emit: Found): void
   if (link === "broken") {
     emit(`${id} learns that the stream is broken`, () => link1(c, w, id, "linkTold"));
   }
-  const isJoined = isReached && peer.kind === "live" && carries(link) && carries(peer.shell.link);
+  const isJoined =
+    isReached && peer.kind === "live" && carries(link) && carries(linkOf(peer.shell, id));
   if (id === "a" && isJoined && w.budget.strays > 0) {
     emit(
       "the stream breaks",
@@ -324,13 +333,10 @@ function stream(c: Carrier, w: World, id: Id, node: LiveNode, emit: Found): void
   if (flush !== null && !isJoined) emit("the flush fails", () => link1(c, w, id, "flushFailed"));
 }
 
-export const carries = (link: LiveNode["shell"]["link"]): boolean =>
-  link === "untold" || link === "live";
-
-type LinkHappening = "attached" | "linkBroken" | "linkTold" | "flushed" | "flushFailed";
+const carries = (link: Link): boolean => link === "untold" || link === "live";
 
 function link1(c: Carrier, w: World, id: Id, kind: LinkHappening): World {
-  return c.carry(w, id, kind, () => ({ kind }));
+  return c.carry(w, id, kind, () => ({ kind, peer: otherOf(id) }));
 }
 
 function people(c: Carrier, w: World, id: Id, node: LiveNode, emit: Found): void {

@@ -2,24 +2,28 @@
  * An ask for a standing vote has a name, which the peer repeats in its answer. Only which names are
  * equal matters, so they are given anew in the order in which they stand in the world.
  */
+import type { LeadingRole } from "#model/quorum/node/state.ts";
 import type { PeerState } from "#model/quorum/peer-state.ts";
-import type { ExploredNode, LiveNode } from "./explored-node.ts";
+import type { ExploredNode, LiveNode, Mind } from "./explored-node.ts";
 import { IDS, type Id, otherOf, type Strays, type World } from "./explored-world.ts";
-import { memo } from "./memo.ts";
+import { memo, memo2 } from "./memo.ts";
 
 type Named = { readonly id: string } | null | undefined;
 
 const live = (node: ExploredNode): LiveNode | null => (node.kind === "live" ? node : null);
+
+const askOf = (s: Mind | undefined, peer: Id): Named =>
+  s?.role.kind === "leading" ? s.role.secondaries[peer]?.ask : null;
 
 /** Every name of an ask of `id`, where it may stand. */
 function namesOf(w: World, id: Id): readonly string[] {
   const own = live(w[id])?.state;
   const peer = live(w[otherOf(id)])?.state;
   const places: Named[] = [
-    own?.role.kind === "leading" ? own.role.ask : null,
-    peer?.peer?.standingVoteAsk,
+    askOf(own, otherOf(id)),
+    peer?.peers[id]?.state?.standingVoteAsk,
     peer?.voteGiven,
-    own?.peer?.standingVoteGiven,
+    own?.peers[otherOf(id)]?.state?.standingVoteGiven,
     w.strays.beats[otherOf(id)]?.state.standingVoteAsk,
     w.strays.beats[id]?.state.standingVoteGiven,
   ];
@@ -33,16 +37,17 @@ function withoutSpentVotes(w: World): World {
     const own = live(w[id])?.state;
     const peer = live(w[otherOf(id)])?.state;
     const open = [
-      own?.role.kind === "leading" ? own.role.ask?.id : null,
-      peer?.peer?.standingVoteAsk?.id,
+      askOf(own, otherOf(id))?.id ?? null,
+      peer?.peers[id]?.state?.standingVoteAsk?.id,
       w.strays.beats[otherOf(id)]?.state.standingVoteAsk?.id,
     ];
     const given = peer?.voteGiven?.id;
     if (given !== undefined && !open.includes(given)) {
       next = { ...next, [otherOf(id)]: withoutVote(next[otherOf(id)]) };
     }
-    const taken = own?.peer?.standingVoteGiven?.id;
-    if (taken !== undefined && open[0] !== taken) next = { ...next, [id]: withoutTaken(next[id]) };
+    const taken = own?.peers[otherOf(id)]?.state?.standingVoteGiven?.id;
+    if (taken === undefined || open[0] === taken) continue;
+    next = { ...next, [id]: withoutTaken(next[id], otherOf(id)) };
   }
   return next;
 }
@@ -50,16 +55,32 @@ function withoutSpentVotes(w: World): World {
 const withoutVote = memo((node: ExploredNode): ExploredNode => {
   if (node.kind === "dead") return node;
   const { shown } = node.state;
-  const peerState = shown === null ? null : { ...shown.peerState, standingVoteGiven: null };
-  const told = shown === null || peerState === null ? null : { ...shown, peerState };
+  const told = shown === null ? null : retold(shown, (p) => ({ ...p, standingVoteGiven: null }));
   return { ...node, state: { ...node.state, voteGiven: null, shown: told } };
 });
 
-const withoutTaken = memo((node: ExploredNode): ExploredNode => {
-  if (node.kind === "dead" || node.state.peer === null) return node;
-  const peer = { ...node.state.peer, standingVoteGiven: null };
-  return { ...node, state: { ...node.state, peer } };
+const withoutTaken = memo2((node: ExploredNode, from: Id): ExploredNode => {
+  if (node.kind === "dead") return node;
+  const peers = reheard(node.state.peers, (state) =>
+    state.nodeId === from ? { ...state, standingVoteGiven: null } : state,
+  );
+  return { ...node, state: { ...node.state, peers } };
 });
+
+type Shown = NonNullable<Mind["shown"]>;
+
+const retold = (shown: Shown, to: (state: PeerState) => PeerState): Shown => {
+  const told = Object.entries(shown.peerStates).map(([id, state]) => [id, to(state)]);
+  return { ...shown, peerStates: Object.fromEntries(told) };
+};
+
+const reheard = (peers: Mind["peers"], to: (state: PeerState) => PeerState): Mind["peers"] =>
+  Object.fromEntries(
+    Object.entries(peers).map(([id, view]) => [
+      id,
+      view.state === null ? view : { ...view, state: to(view.state) },
+    ]),
+  );
 
 export function withCanonicalAsks(was: World): World {
   const w = withoutSpentVotes(was);
@@ -91,15 +112,24 @@ const renamedState = (s: PeerState, rename: Rename): PeerState => ({
   standingVoteGiven: rename(s.standingVoteGiven),
 });
 
+function renamedRole(role: LeadingRole, rename: Rename): LeadingRole {
+  const secondaries = Object.entries(role.secondaries).map(([id, one]) => [
+    id,
+    { ...one, ask: rename(one.ask) },
+  ]);
+  return { ...role, secondaries: Object.fromEntries(secondaries) };
+}
+
 function renamedNode(node: ExploredNode, rename: Rename): ExploredNode {
   if (node.kind === "dead") return node;
-  const { role, peer, shown, voteGiven } = node.state;
+  const { role, peers, shown, voteGiven } = node.state;
+  const renamed = (state: PeerState) => renamedState(state, rename);
   const state = {
     ...node.state,
-    role: role.kind === "leading" ? { ...role, ask: rename(role.ask) } : role,
-    peer: peer === null ? null : renamedState(peer, rename),
+    role: role.kind === "leading" ? renamedRole(role, rename) : role,
+    peers: reheard(peers, renamed),
     voteGiven: rename(voteGiven),
-    shown: shown === null ? null : { ...shown, peerState: renamedState(shown.peerState, rename) },
+    shown: shown === null ? null : retold(shown, renamed),
   };
   return { ...node, state };
 }

@@ -187,7 +187,10 @@ export function inSyncWorld(primary: Id, budget: Budget): World {
   const seen = new Set<string>();
   for (let w = queue.shift(); w !== undefined; w = queue.shift()) {
     const isSettled = [w.a, w.b].every(
-      (n) => n.kind === "live" && n.state.witness.pending === null && n.shell.link === "live",
+      (n) =>
+        n.kind === "live" &&
+        n.state.witness.pending === null &&
+        Object.values(n.shell.links)[0] === "live",
     );
     if (isServedInSync(w) && isSettled) return { ...w, budget };
     const from = w;

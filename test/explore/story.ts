@@ -69,16 +69,16 @@ function nodeLine(id: string, node: ExploredNode): string {
     disk?.outdated ? "outdated" : "",
     disk?.isUnclean ? "unclean" : "",
     disk?.joining ? `joining ${disk.joining}` : "",
-    disk?.standingVote ? "holds a standing vote" : "",
+    ...(disk?.standingVotes.map((vote) => `holds a standing vote of ${vote.from}`) ?? []),
     (disk?.asked ?? 0) > 0 ? `asked for ${disk?.asked}` : "",
     disk?.pairVote ? `voted for ${disk.pairVote.terms.epoch}` : "",
   ].filter((mark) => mark !== "");
   const kept = `epoch ${disk?.epoch} of ${disk?.primary} {${disk?.inSync}}`;
   const noted = marks.length > 0 ? ` (${marks.join(", ")})` : "";
   if (node.kind === "dead") return `     ${id}: dead; on its disk ${kept}${noted}`;
-  const { data, isFenced, link } = node.shell;
-  const acks = data.kind === "serve" ? (data.ackBy === "none" ? " alone" : " with its peer") : "";
+  const { data, isFenced, links } = node.shell;
+  const acks = data.kind === "serve" ? (data.ackBy.length === 0 ? " alone" : " with its peer") : "";
   const doing = data.kind === "refuse" ? "" : `, ${data.kind}s${acks}${isFenced ? ", fenced" : ""}`;
-  const stream = link === "none" ? "" : `, stream ${link}`;
-  return `     ${id}: ${node.state.role.kind}${doing}${stream}; ${kept}${noted}`;
+  const stream = Object.entries(links).map(([peer, link]) => `, stream to ${peer} ${link}`);
+  return `     ${id}: ${node.state.role.kind}${doing}${stream.join("")}; ${kept}${noted}`;
 }

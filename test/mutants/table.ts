@@ -32,9 +32,9 @@ const PROTOCOL: readonly Mutant[] = [
     id: "M09",
     wrong: "a primary acknowledges alone when it has asked for that, before the answer",
     file: `${NODE}/facts.ts`,
-    find: "  !role.isPeerAttached && s.disk.joining === null && !s.disk.inSync.includes(s.config.peer);",
+    find: "  s.config.peers.filter((id) => secondaryOf(role, id).isAttached || isRequired(s, id));",
     replace:
-      '  !role.isPeerAttached && (s.witness.pending?.request.kind === "grant" || (s.disk.joining === null && !s.disk.inSync.includes(s.config.peer)));',
+      '  s.config.peers.filter((id) => secondaryOf(role, id).isAttached || (s.witness.pending?.request.kind !== "grant" && isRequired(s, id)));',
     caughtBy: "explore",
   },
   {
@@ -49,9 +49,8 @@ const PROTOCOL: readonly Mutant[] = [
     id: "M11",
     wrong: "the larger set is recorded before the peer says that its copy is complete",
     file: `${NODE}/lead.ts`,
-    find: "  const isOut = !s.disk.inSync.includes(peer) && s.disk.joining === null;\n  if (!role.isPeerAttached || !isOut",
-    replace:
-      "  const isOut = !s.disk.inSync.includes(peer) && s.disk.joining === null;\n  if (!isOut",
+    find: "  if (!isAttached || !isOut || ask !== null) return s;",
+    replace: "  if (!isOut || ask !== null) return s;",
     caughtBy: "explore",
   },
   {
@@ -92,8 +91,9 @@ const PROTOCOL: readonly Mutant[] = [
     id: "M31",
     wrong: "writes are acknowledged alone while the recording of the larger set is unanswered",
     file: `${NODE}/facts.ts`,
-    find: "  !role.isPeerAttached && s.disk.joining === null && !s.disk.inSync.includes(s.config.peer);",
-    replace: "  !role.isPeerAttached && !s.disk.inSync.includes(s.config.peer);",
+    find: "  s.config.peers.filter((id) => secondaryOf(role, id).isAttached || isRequired(s, id));",
+    replace:
+      "  s.config.peers.filter((id) => secondaryOf(role, id).isAttached || s.disk.inSync.includes(id));",
     caughtBy: "explore",
   },
   {
@@ -109,9 +109,9 @@ const PROTOCOL: readonly Mutant[] = [
     id: "M33",
     wrong: "a node promises to help while its own question is open",
     file: `${NODE}/outputs.ts`,
-    find: '  if (s.disk.epoch === 0 || s.disk.primary !== s.config.peer || hasOpenVote(s.disk)) return null;\n  if (s.role.kind === "candidate"',
+    find: '  if (s.disk.epoch === 0 || primaryPeer(s) === null || hasOpenVote(s.disk)) return null;\n  if (s.role.kind === "candidate"',
     replace:
-      '  if (s.disk.epoch === 0 || s.disk.primary !== s.config.peer) return null;\n  if (s.role.kind === "stopped"',
+      '  if (s.disk.epoch === 0 || primaryPeer(s) === null) return null;\n  if (s.role.kind === "stopped"',
     caughtBy: "explore",
   },
   {
@@ -142,15 +142,15 @@ const PROTOCOL: readonly Mutant[] = [
     id: "M38",
     wrong: "a primary hands over before the other disk has everything",
     file: `${NODE}/handover.ts`,
-    find: '      return withRole(s, { ...role, handover: { ...handover, step: "flushing", sinceMs: nowMs } });\n    case "flushing":\n      if (role.isPeerAttached) return s;',
+    find: '      return withRole(s, { ...role, handover: { ...handover, step: "flushing", sinceMs: nowMs } });\n    case "flushing":\n      if (handover.to !== null && secondaryOf(role, handover.to).isAttached) return s;',
     replace:
-      '      return withRole(s, { ...role, handover: { ...handover, step: "signing", sinceMs: nowMs } });\n    case "flushing":\n      if (role.isPeerAttached) return s;',
+      '      return withRole(s, { ...role, handover: { ...handover, step: "signing", sinceMs: nowMs } });\n    case "flushing":\n      if (handover.to !== null && secondaryOf(role, handover.to).isAttached) return s;',
     caughtBy: "explore",
   },
   {
     id: "M02",
     wrong: "a secondary asks for promotion before its last promise has run out",
-    file: `${NODE}/promote.ts`,
+    file: `${NODE}/vote-facts.ts`,
     find: "  if (lastEnds !== null && nowMs < lastEnds + handicapMs) return false;",
     replace: "  void [lastEnds, handicapMs];",
     caughtBy: "explore",

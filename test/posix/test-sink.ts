@@ -75,6 +75,7 @@ export class TestSink implements OperationSink {
     return true;
   }
 
+  hurry(): void {}
   attach(): void {
     this.#applier?.reset();
   }

@@ -65,8 +65,8 @@ describe("both boot", () => {
     w.b.crashOs();
     w.runFor(300);
     w.b.boot();
-    w.b.tell({ kind: "replicationDetached", cause: "reset" });
-    w.a.tell({ kind: "replicationDetached", cause: "reset" });
+    w.b.tell({ kind: "replicationDetached", peer: "a", cause: "reset" });
+    w.a.tell({ kind: "replicationDetached", peer: "b", cause: "reset" });
     w.runUntil(
       "b marked itself",
       () => w.b.disk?.outdated === true || w.b.disk?.isUnclean === true,

@@ -68,17 +68,17 @@ describe("a secondary comes back", () => {
     const w = new World();
     w.startInSync();
     w.b.data.isHung = true;
-    w.runUntil("a standing vote", () => w.a.disk?.standingVote != null, 5000);
+    w.runUntil("a standing vote", () => w.a.disk?.standingVotes.length === 1, 5000);
     w.b.data.isHung = false;
     watch(
       w,
       () => w.isInSync(),
       () => {
-        const { joining, standingVote } = w.a.disk ?? {};
-        expect(joining === "b" && standingVote !== null).toBe(false);
+        const { joining, standingVotes } = w.a.disk ?? {};
+        expect(joining === "b" && standingVotes?.length !== 0).toBe(false);
       },
     );
-    expect(w.a.disk?.standingVote).toBe(null);
+    expect(w.a.disk?.standingVotes).toEqual([]);
   });
 
   test("is not outdated by an old record of the witness while it is not recorded yet", () => {
@@ -96,7 +96,7 @@ describe("a secondary comes back", () => {
     w.runUntil("in sync", () => w.isInSync());
     const before = w.a.ran("resyncPeer");
     for (let blip = 0; blip < 10; blip += 1) {
-      w.a.tell({ kind: "replicationDetached", cause: "blip" });
+      w.a.tell({ kind: "replicationDetached", peer: "b", cause: "blip" });
       w.runFor(1000);
     }
     expect(w.a.ran("resyncPeer") - before).toBeLessThanOrEqual(
@@ -107,7 +107,10 @@ describe("a secondary comes back", () => {
 
   test("lets go of the stream while the primary takes it for attached: brought back anew", () => {
     const w = away();
-    const isAttached = () => w.a.state?.role.kind === "leading" && w.a.state.role.isPeerAttached;
+    const isAttached = () => {
+      const role = w.a.state?.role;
+      return role?.kind === "leading" && role.secondaries["b"]?.isAttached === true;
+    };
     watch(w, isAttached, () => undefined);
     // What a standing vote does that answers an ask which was withdrawn meanwhile: the secondary's
     // mind is off the stream, its data plane is not, and nobody will ever tell the primary.

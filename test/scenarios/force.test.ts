@@ -62,7 +62,7 @@ describe("what a force leaves behind", () => {
     w.a.boot(false);
     w.runUntil("resync", () => w.b.ran("resyncPeer") > 0, 30_000);
     const role = w.b.state?.role;
-    expect(role?.kind === "leading" && role.resync?.setAside).toBe(true);
+    expect(role?.kind === "leading" && role.secondaries["a"]?.resync?.setAside).toBe(true);
     w.runUntil("in sync", () => w.isInSync(), 60_000);
   });
 
@@ -112,7 +112,7 @@ describe("a force without the witness", () => {
     v.runFor(10_000);
     v.b.command(force(1, true));
     v.runUntil("b leads", () => v.b.canAnswer(), 20_000);
-    expect(v.b.disk).toMatchObject({ forced: { by: "ann" }, standingVote: { from: "person" } });
+    expect(v.b.disk).toMatchObject({ forced: { by: "ann" }, standingVotes: [{ from: "person" }] });
     v.heal();
     v.runUntil("recorded", () => v.record?.historyId === "forced-1", 30_000);
     v.runUntil("it is no secret any more", () => v.b.disk?.forced === null, 100);

@@ -67,7 +67,7 @@ describe("both lose each other and both live", () => {
     w.a.crash();
     w.runUntil("asked", () => asked(w, since).length > 0);
     const { peerLeaseMs, handicapMs } = w.timers;
-    const heardMs = w.b.state?.heard.lastHeardMs ?? 0;
+    const heardMs = w.b.state?.peers["a"]?.lastHeardMs ?? 0;
     expect(w.nowMs - heardMs).toBeGreaterThanOrEqual(peerLeaseMs + handicapMs);
     expect(asked(w, since)[0]?.request).toMatchObject({ kind: "promote", nodeId: "b" });
   });

@@ -22,11 +22,11 @@ describe("loss of the secondary", () => {
     w.cutWitness();
     w.b.data.isHung = true;
     w.runUntil("alone", () => w.a.data.acksAlone, 5000);
-    expect(w.a.disk?.standingVote).toEqual({ from: "b", epoch: 1 });
+    expect(w.a.disk?.standingVotes).toEqual([{ from: "b", epoch: 1 }]);
     expect(w.b.disk?.outdated).toBe(true);
     w.b.data.isHung = false;
     w.runUntil("b requires to be acknowledged by", () => w.b.disk?.outdated === false);
-    expect(w.a.disk).toMatchObject({ joining: "b", standingVote: null });
+    expect(w.a.disk).toMatchObject({ joining: "b", standingVotes: [] });
   });
 
   test("an orderly stop of the secondary leaves a primary that needs nobody", () => {

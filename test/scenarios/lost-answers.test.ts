@@ -91,7 +91,7 @@ test("no standing vote is given while an own question is open", () => {
   const w = new World();
   w.startInSync();
   const { state } = w.b;
-  const peer = state?.peer;
+  const peer = state?.peers["a"]?.state;
   if (state === null || peer == null) throw new Error("not started");
   const asking = { ...peer, standingVoteAsk: { id: "x", epoch: 1 } };
   const open = { ...state, disk: { ...state.disk, asked: 2 } };

@@ -22,12 +22,15 @@ describe("narrow paths", () => {
     w.startInSync();
     w.cutWitness();
     w.b.data.isHung = true;
-    w.runUntil("a asks", () => w.a.state?.role.kind === "leading" && w.a.state.role.ask !== null);
-    const peer = w.a.state?.peer;
+    w.runUntil("a asks", () => {
+      const role = w.a.state?.role;
+      return role?.kind === "leading" && role.secondaries["b"]?.ask != null;
+    });
+    const peer = w.a.state?.peers["b"]?.state;
     if (peer == null) throw new Error("never heard");
     const stale = { id: "of long ago", epoch: 1 };
     w.a.tell({ kind: "peerStateReceived", state: { ...peer, standingVoteGiven: stale } });
-    expect(w.a.disk?.standingVote).toBe(null);
+    expect(w.a.disk?.standingVotes).toEqual([]);
     expect(w.a.data.acksAlone).toBe(false);
   });
 
@@ -147,7 +150,7 @@ test("what a node publishes fits a heartbeat, also with a pair decision in it", 
   let longest = 0;
   w.runUntil("decided", () => {
     for (const n of w.nodes) {
-      const published = n.state?.shown?.peerState;
+      const published = n.state?.shown?.peerStates[n.config.peers[0]];
       longest = Math.max(longest, JSON.stringify(published ?? null).length);
     }
     return w.b.disk?.pairDecision != null;

@@ -67,7 +67,7 @@ describe("without the witness", () => {
   test("equal epochs of two histories are never merged: a person must choose", () => {
     const w = new World();
     w.startInSync();
-    const [one, two] = w.nodes.map((n) => n.state?.shown?.peerState);
+    const [one, two] = w.nodes.map((n) => n.state?.shown?.peerStates[n.config.peers[0]]);
     if (one === undefined || two === undefined) throw new Error("nothing is published");
     expect(chooseTerms(one, two)).toMatchObject({ ok: true, value: { inSync: ["a", "b"] } });
     const forked: PeerState = { ...two, historyId: "another" };

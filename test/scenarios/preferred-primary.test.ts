@@ -75,7 +75,7 @@ describe("a node's name", () => {
       const role = w.b.state?.role;
       return role?.kind === "leading" && role.handover !== null;
     });
-    w.b.tell({ kind: "flushFailed", cause: "the disk is slow" });
+    w.b.tell({ kind: "flushFailed", peer: "a", cause: "the disk is slow" });
     w.runFor(60_000);
     expect(w.leader()).not.toBe(null);
   });

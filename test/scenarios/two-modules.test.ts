@@ -40,8 +40,8 @@ class Pair {
       [this.till, this.shop],
     ] as const) {
       for (const node of from.nodes) {
-        const state = node.state?.shown?.peerState;
-        const peer = to.node(node.config.peer);
+        const state = node.state?.shown?.peerStates[node.config.peers[0]];
+        const peer = to.node(node.config.peers[0]);
         const before = JSON.stringify(peer.state?.disk);
         if (state !== undefined) peer.tell({ kind: "peerStateReceived", state });
         expect(JSON.stringify(peer.state?.disk)).toBe(before);

@@ -14,10 +14,11 @@ const MOMENTS = [
   ...["decided by the pair", "standing vote", "epoch >= 10", "W restored"],
   ...["a request delivered late", "guard fences", "the pair's epoch above W's"],
   ...["an unanswered grow at a failover", "a release taken up", "freeze paused", "freeze stopped"],
+  ...["sync=write", "sync=fsync"],
   ...["boot with {a}", "boot with {b}", "boot with {a,b}"],
   ...["grant", "promote", "grow"].map((kind) => `lost reply of ${kind}`),
   ...["comparing", "finalPass", "syncing"].map((phase) => `resync cut in ${phase}`),
-  ...["epoch", "inSync", "outdated", "joining", "asked", "released", "standingVote"].map(
+  ...["epoch", "inSync", "outdated", "joining", "asked", "released", "standingVotes"].map(
     (field) => `crash after ${field}`,
   ),
 ];

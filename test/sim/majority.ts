@@ -33,8 +33,8 @@ export class Majority {
       if ((this.#module.record?.epoch ?? 0) < epoch) world.see("the pair's epoch above W's");
       this.#decided(epoch, primary ?? now.primary, inSync);
     }
-    const { standingVote } = now;
-    if (standingVote !== null && was?.standingVote?.epoch !== standingVote.epoch) {
+    const standingVote = now.standingVotes[0];
+    if (standingVote !== undefined && was?.standingVotes[0]?.epoch !== standingVote.epoch) {
       world.see("standing vote");
       if (standingVote.epoch === this.last.epoch) {
         this.#decided(standingVote.epoch, now.primary, [now.primary]);
@@ -78,7 +78,7 @@ export class Majority {
     if (old === null) return;
     const { world } = this.#module;
     if (old.joining !== null) world.see("an unanswered grow at a failover");
-    if (old.standingVote !== null) world.see("a standing vote at a failover");
+    if (old.standingVotes.length > 0) world.see("a standing vote at a failover");
     if (old.released !== null) world.see("a release taken up");
   }
 }

@@ -1,12 +1,15 @@
 import type { MirrorConfig } from "#model/module/config.ts";
 
 /** The module of the simulated world: one replicated directory, one watched process. */
-export const moduleConfig = (defaultPrimary: "alone" | "a" | "b"): MirrorConfig => ({
+export const moduleConfig = (
+  defaultPrimary: "alone" | "a" | "b",
+  sync: "write" | "fsync",
+): MirrorConfig => ({
   mode: "mirror",
   heart: { port: null, pulseMs: null, timeoutMs: null, permanentArp: true, heartbeats: [] },
   rfs: {
     replicated: [{ dir: "/data", isReadOnlyOnSecondary: true, toCheck: [], notReplicated: [] }],
-    ...{ sync: "write", async: "second", acl: false, mountOverSuffix: "", mountOver: null },
+    ...{ sync, async: "second", acl: false, mountOverSuffix: "", mountOver: null },
     ...{ packetSizeBytes: null, resyncPacketSizeBytes: 1, zoneBlockSizeBytes: null },
     ...{ ioTimeoutMs: 1, lockTimeoutMs: 1, sendTimeoutMs: 1, resyncThreads: 1 },
     ...{ resyncTimeoutMs: 1, resyncCommitPackets: 1, resyncDetail: false },

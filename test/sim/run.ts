@@ -33,6 +33,7 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Out
     ...{ seed: plan.seed, checkers: allCheckers, ...options },
     ...{ addressMovedBy: plan.addressMovedBy, defaultPrimary: plan.defaultPrimary },
     isCrossed: plan.isCrossed,
+    sync: plan.sync,
   });
   const onRejection = (error: unknown): void => world.bug(error);
   process.on("unhandledRejection", onRejection);

@@ -8,7 +8,6 @@ import { Due } from "./due.ts";
 import type { Applied } from "./engine/sim-applier.ts";
 import type { Answer, Call } from "./engine/sim-server.ts";
 import { Majority } from "./majority.ts";
-import { moduleConfig } from "./module-config.ts";
 import { type Op, Oracle } from "./oracle.ts";
 import type { Prng } from "./prng.ts";
 import { type SimPart, viewOf } from "./sim-part.ts";
@@ -53,7 +52,7 @@ export class SimModule implements Scene {
     id: string,
     checkers: readonly Checker[],
     chance: Prng,
-    defaultPrimary: "alone" | "a" | "b",
+    config: MirrorConfig,
   ) {
     this.world = world;
     this.id = id;
@@ -63,7 +62,7 @@ export class SimModule implements Scene {
     this.startMs = chance.between(20, 800);
     this.stopMs = chance.between(20, 800);
     this.resyncFileMs = chance.pick([2, 20, 150]);
-    this.config = moduleConfig(defaultPrimary);
+    this.config = config;
   }
 
   /** Its two halves, once the nodes are there. */
@@ -174,6 +173,8 @@ export class SimModule implements Scene {
       if (answer.result < 0) this.note(`${part.id} ${call.kind} fails with ${-answer.result}`);
       return;
     }
+    // Then only an fsync promises anything of what was written.
+    if (call.kind === "write" && this.config.rfs?.sync === "fsync") return;
     if (op.epoch >= this.majority.forcedEpoch) this.oracle.acknowledged(op);
     this.tell({ ev: "ack", node: part.id, epoch: op.epoch, op: op.id });
   }

@@ -15,6 +15,7 @@ export type Plan = {
   readonly lastsMs: number;
   readonly addressMovedBy: "nodes" | "cloud";
   readonly defaultPrimary: "alone" | "a";
+  readonly sync: "write" | "fsync";
   /** A second module on the same nodes, which prefers the other one. */
   readonly isCrossed: boolean;
   /** Only two voters come back in the end: the witness and a node that has everything. */
@@ -72,5 +73,6 @@ export function planOf(seed: number, hours: number): Plan {
     defaultPrimary: prng.pick(["alone", "alone", "a"]),
     healsCoreOnly: prng.chance(0.2),
     isCrossed: prng.chance(0.15),
+    sync: prng.pick(["write", "write", "fsync"]),
   };
 }

@@ -2,6 +2,7 @@ import type { ClusterSettings } from "#model/contract/configuration.ts";
 import type { WitnessRecord } from "#model/quorum/record.ts";
 import { type Checker, Violation } from "./checkers/checker.ts";
 import type { Decided } from "./majority.ts";
+import { moduleConfig } from "./module-config.ts";
 import { pictureOf } from "./picture.ts";
 import { Prng } from "./prng.ts";
 import { Quiet } from "./quiet.ts";
@@ -23,6 +24,7 @@ export type WorldOptions = {
   readonly profile?: "fast" | "default" | "tolerant";
   readonly addressMovedBy?: "nodes" | "cloud";
   readonly defaultPrimary?: "alone" | "a";
+  readonly sync?: "write" | "fsync";
   /** A second module on the same nodes that prefers the other one. @default false */
   readonly isCrossed?: boolean;
   readonly write?: (line: string) => void;
@@ -97,11 +99,15 @@ export class World {
     void this.controlPlane.begin().catch((error: unknown) => this.bug(error));
   }
 
-  #newModules({ checkers, defaultPrimary, isCrossed }: WorldOptions, chance: Prng) {
-    const shop = new SimModule(this, "shop", checkers(), chance, defaultPrimary ?? "alone");
+  #newModules(options: WorldOptions, chance: Prng) {
+    const { checkers, defaultPrimary = "alone", sync = "write", isCrossed } = options;
+    const config = moduleConfig(defaultPrimary, sync);
+    const shop = new SimModule(this, "shop", checkers(), chance, config);
+    this.see(`sync=${sync}`);
     if (isCrossed !== true) return [shop];
     this.see("two modules");
-    return [shop, new SimModule(this, "bank", checkers(), this.prng.fork("bank"), "b")];
+    const other = moduleConfig("b", "write");
+    return [shop, new SimModule(this, "bank", checkers(), this.prng.fork("bank"), other)];
   }
 
   /** The module that is always there. */

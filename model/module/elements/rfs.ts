@@ -61,7 +61,7 @@ const PROMISES = {
     oneOf("write", "fsync"),
     "write",
     "Ours: write = a write returns when both nodes have it; fsync = only fsync waits for both.",
-  ).understood("every write waits for both nodes, as with write"),
+  ),
   async: defaulted(
     oneOf("second", "none"),
     "second",

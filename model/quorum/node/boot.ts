@@ -30,8 +30,7 @@ export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
     data: e.data,
     newHistoryId: e.newHistoryId,
     dataFrom: null,
-    heard: { lastHeardMs: null, peerGrantUntilMs: null, peerGrantEpoch: null },
-    peer: null,
+    peers: {},
     promises: { closesPending: 0, lastEndsMs: null },
     witness: {
       record: null,
@@ -81,8 +80,8 @@ function bootDisk(config: NodeConfig, e: Started, isSameBoot: boolean, nowMs: Bo
 /** The OS died with the data plane open, and another node may have what the page cache held. */
 function mayHaveLostWrites(disk: NodeDisk, config: NodeConfig): boolean {
   if (disk.isStoppedCleanly || disk.outdated || disk.epoch === 0) return false;
-  const isAlone =
-    disk.primary === config.self && disk.joining === null && !disk.inSync.includes(config.peer);
+  const isNeeded = (id: string) => disk.joining === id || disk.inSync.includes(id);
+  const isAlone = disk.primary === config.self && !config.peers.some(isNeeded);
   return !isAlone;
 }
 

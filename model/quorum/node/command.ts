@@ -2,8 +2,8 @@ import { assertNever } from "../../shared/assert.ts";
 import type { BootMs } from "../../shared/ids.ts";
 import { lossByOwnWord } from "../possible-loss.ts";
 import type { Command } from "../types.ts";
-import { heardPeer } from "./facts.ts";
-import { canTakeOver, firstHandoverStep } from "./lead.ts";
+import { heardPeers } from "./facts.ts";
+import { firstHandoverStep, heirOf } from "./lead.ts";
 import { beginMaintenance, endMaintenance } from "./maintenance.ts";
 import { becomeCandidate } from "./promote.ts";
 import { type NodeState, patch, patchDisk, report, withRole } from "./state.ts";
@@ -32,11 +32,13 @@ function switchover(s: NodeState, nowMs: BootMs): NodeState {
   const refuse = (why: string) => report(s, "event", `switchover refused: ${why}`);
   if (s.role.kind !== "leading" || !s.role.hasServed) return refuse("this node is not primary");
   if (s.role.handover !== null) return refuse("one is under way already");
-  if (!canTakeOver(s, s.role, nowMs)) {
-    return refuse(`${s.config.peer} is not in sync and ready, so nobody could take over`);
+  const to = heirOf(s, s.role, nowMs);
+  if (to === null) {
+    const none = s.config.peers.join(" nor ");
+    return refuse(`${none} is not in sync and ready, so nobody could take over`);
   }
   const { step } = firstHandoverStep(s);
-  const handover = { to: s.config.peer, goal: "follow", step, sinceMs: nowMs } as const;
+  const handover = { to, goal: "follow", step, sinceMs: nowMs } as const;
   return withRole(s, { ...s.role, handover });
 }
 
@@ -49,7 +51,8 @@ function forcePrimary(
   if (c.seenEpoch !== s.disk.epoch) {
     return refuse(`epoch ${s.disk.epoch} has begun since you looked: look again`);
   }
-  if (heardPeer(s, nowMs)?.role === "leading") return refuse(`${s.config.peer} is primary`);
+  const leading = heardPeers(s, nowMs).find((peer) => peer.role === "leading");
+  if (leading !== undefined) return refuse(`${leading.nodeId} is primary`);
   switch (s.role.kind) {
     case "waiting":
     case "following":

@@ -78,20 +78,21 @@ function allow(to: NodeEffect[], was: Outputs | null, now: Outputs, s: NodeState
     );
   }
   if (!now.isFenced && was?.isFenced === true) to.push({ kind: "thaw" });
-  if (now.resync !== null && now.resync.attempt !== was?.resync?.attempt) {
-    const { epoch, setAside } = now.resync;
-    to.push({ kind: "resyncPeer", epoch, setAside });
+  for (const [peer, { epoch, attempt, setAside }] of Object.entries(now.resyncs)) {
+    if (attempt === was?.resyncs[peer]?.attempt) continue;
+    to.push({ kind: "resyncPeer", peer, epoch, setAside });
   }
-  if (now.flush !== null && was?.flush !== now.flush) {
-    to.push({ kind: "flushPeer", epoch: now.flush });
+  if (now.flush !== null && !areEqual(was?.flush, now.flush)) {
+    to.push({ kind: "flushPeer", ...now.flush });
   }
   if (now.isClosing && was?.isClosing !== true) to.push({ kind: "closeData" });
 }
 
 function tell(to: NodeEffect[], was: Outputs | null, now: Outputs): void {
   if (now.sign !== null && now.sign !== was?.sign) to.push({ kind: "sign", text: now.sign });
-  if (!areEqual(was?.peerState, now.peerState)) {
-    to.push({ kind: "publishPeerState", state: now.peerState });
+  for (const [peer, state] of Object.entries(now.peerStates)) {
+    if (areEqual(was?.peerStates[peer], state)) continue;
+    to.push({ kind: "publishPeerState", to: peer, state });
   }
   if (now.target !== null && !areEqual(was?.target, now.target)) {
     to.push({ kind: "setTarget", ...now.target });

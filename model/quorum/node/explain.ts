@@ -2,9 +2,9 @@ import { assertNever } from "../../shared/assert.ts";
 import type { BootMs } from "../../shared/ids.ts";
 import { oneSentence } from "../../shared/one-sentence.ts";
 import { ambition } from "./ambition.ts";
-import { isWitnessAway, reachedPeer } from "./facts.ts";
+import { isWitnessAway, lastPrimary, neededBy, reachedPeer } from "./facts.ts";
 import { maintenanceOf, untilText } from "./maintenance.ts";
-import type { LeadingRole, NodeState } from "./state.ts";
+import { type LeadingRole, type NodeState, secondaryOf } from "./state.ts";
 
 /** One sentence: what this node does, why, and what a person can do where one is needed. */
 export function explain(s: NodeState, nowMs: BootMs): string {
@@ -30,7 +30,7 @@ function explainRole(s: NodeState, nowMs: BootMs): string {
     case "leading":
       return explainLeading(s, role, nowMs);
     case "released":
-      return `handed epoch ${role.epoch} over: waiting for ${s.config.peer} to take it`;
+      return `handed epoch ${role.epoch} over: waiting for ${s.disk.released?.to} to take it`;
     case "steppingDown":
       return role.because;
     case "stopping":
@@ -53,7 +53,7 @@ function explainWaiting(s: NodeState, nowMs: BootMs): string {
 }
 
 function explainFollowing(s: NodeState): string {
-  const { peer } = s.config;
+  const peer = lastPrimary(s);
   if (s.fault !== null) return `the disk of this node failed: ${s.fault}`;
   if (s.disk.outdated) return `this copy is not complete: resyncing from ${peer}`;
   if (s.attachedEpoch !== s.disk.epoch) return `waiting for the stream from ${peer}`;
@@ -61,24 +61,27 @@ function explainFollowing(s: NodeState): string {
 }
 
 function explainLeading(s: NodeState, role: LeadingRole, nowMs: BootMs): string {
-  const { peer } = s.config;
   if (role.fencedSinceMs !== null) {
     const away = isWitnessAway(s, nowMs) ? " and the control plane does not answer" : "";
     return `fenced: no other voter confirms epoch ${role.epoch}${away}`;
   }
   if (!role.hasServed) return "becoming primary: applying what was received";
   if (role.handover !== null) return "handing over in order";
-  if (s.disk.joining !== null) {
-    return role.isPeerAttached
-      ? `${peer} has joined: waiting until the control plane has recorded it`
-      : `writes wait: ${peer} is gone, and that is not recorded yet`;
+  const { joining, inSync } = s.disk;
+  const gone = neededBy(s, role).find((id) => !secondaryOf(role, id).isAttached);
+  if (gone !== undefined) {
+    if (gone === joining) return `writes wait: ${gone} is gone, and that is not recorded yet`;
+    const asked = reachedPeer(s, gone, nowMs) === null ? "the control plane" : gone;
+    return `writes wait until ${asked} confirms going on without ${gone}`;
   }
-  if (s.disk.inSync.includes(peer)) {
-    if (role.isPeerAttached) return `primary, every write is also on ${peer}`;
-    const asked = reachedPeer(s, nowMs) === null ? "the control plane" : peer;
-    return `writes wait until ${asked} confirms going on without ${peer}`;
+  if (joining !== null) {
+    return `${joining} has joined: waiting until the control plane has recorded it`;
   }
-  return role.resync === null
-    ? `primary, alone: ${peer} does not hold every write`
-    : `primary, alone: bringing ${peer} back`;
+  const { self, peers } = s.config;
+  const held = inSync.filter((id) => id !== self);
+  if (held.length > 0) return `primary, every write is also on ${held.join(", ")}`;
+  const back = peers.filter((id) => secondaryOf(role, id).resync !== null);
+  return back.length === 0
+    ? `primary, alone: ${peers.join(", ")} does not hold every write`
+    : `primary, alone: bringing ${back.join(", ")} back`;
 }

@@ -1,5 +1,5 @@
 import { assertNever } from "../../shared/assert.ts";
-import type { BootMs } from "../../shared/ids.ts";
+import type { BootMs, NodeId } from "../../shared/ids.ts";
 import { isWitnessAway } from "./facts.ts";
 import {
   type Handover,
@@ -7,6 +7,7 @@ import {
   type NodeState,
   patchDisk,
   report,
+  secondaryOf,
   toWaiting,
   withRole,
 } from "./state.ts";
@@ -27,7 +28,7 @@ export function stepHandover(s: NodeState, role: LeadingRole, nowMs: BootMs): No
       if (handover.to === null) return stopAlone(s, handover, nowMs);
       return withRole(s, { ...role, handover: { ...handover, step: "flushing", sinceMs: nowMs } });
     case "flushing":
-      if (role.isPeerAttached) return s;
+      if (handover.to !== null && secondaryOf(role, handover.to).isAttached) return s;
       return abandon(s, role, handover, "the stream to the peer broke before it was flushed");
     case "signing":
       return s;
@@ -61,10 +62,13 @@ function abandon(s: NodeState, role: LeadingRole, handover: Handover, why: strin
   return report(withRole(s, { ...role, handover: back }), "event", `handover given up: ${why}`);
 }
 
-export const flushFailed = (s: NodeState, cause: string): NodeState =>
-  s.role.kind === "leading" && s.role.handover?.step === "flushing"
+export const flushFailed = (s: NodeState, peer: NodeId, cause: string): NodeState =>
+  s.role.kind === "leading" && isFlushing(s.role.handover, peer)
     ? abandon(s, s.role, s.role.handover, cause)
     : s;
+
+const isFlushing = (handover: Handover | null, to: NodeId): handover is Handover =>
+  handover?.step === "flushing" && handover.to === to;
 
 /** Nobody takes over: this copy stays primary of its epoch, and resumes it at the next start. */
 function stopAlone(s: NodeState, handover: Handover, nowMs: BootMs): NodeState {
@@ -74,8 +78,8 @@ function stopAlone(s: NodeState, handover: Handover, nowMs: BootMs): NodeState {
   return toWaiting(s, nowMs);
 }
 
-export function flushed(s: NodeState, nowMs: BootMs): NodeState {
-  if (s.role.kind !== "leading" || s.role.handover?.step !== "flushing") return s;
+export function flushed(s: NodeState, peer: NodeId, nowMs: BootMs): NodeState {
+  if (s.role.kind !== "leading" || !isFlushing(s.role.handover, peer)) return s;
   const handover = { ...s.role.handover, step: "signing", sinceMs: nowMs } as const;
   return withRole(s, { ...s.role, handover });
 }

@@ -3,7 +3,7 @@ import type { NodeDisk } from "../disk.ts";
 import type { PairDecision } from "../pair.ts";
 import type { PeerState } from "../peer-state.ts";
 import type { WitnessRecord } from "../record.ts";
-import { isByHandover } from "./facts.ts";
+import { isByHandover, viewOf } from "./facts.ts";
 import { type NodeState, patch, patchDisk, report, withRole } from "./state.ts";
 
 /**
@@ -19,11 +19,11 @@ type News = {
   readonly pairDecision: PairDecision | null;
 };
 
-/** Takes what the peer published; `s.peer` already holds it. */
+/** Takes what a peer published; `s.peers` already holds it. */
 export function learnFromPeer(s: NodeState, peer: PeerState, nowMs: BootMs): NodeState {
   if (peer.primary === null) return s;
   if (peer.epoch > s.disk.epoch) return learnEpoch(s, peer, nowMs);
-  const isItsEpoch = peer.epoch === s.disk.epoch && peer.primary === s.config.peer;
+  const isItsEpoch = peer.epoch === s.disk.epoch && peer.primary === peer.nodeId;
   if (!isItsEpoch || peer.historyId !== s.disk.historyId) return s;
   const isOut = !peer.inSync.includes(s.config.self) && peer.joining !== s.config.self;
   const outdated = s.disk.outdated || isOut;
@@ -39,9 +39,10 @@ export function learnFromRecord(s: NodeState, record: WitnessRecord, nowMs: Boot
   if (record.epoch > s.disk.epoch || isOtherHistory) {
     return learnEpoch(s, { ...record, pairDecision: null }, nowMs);
   }
-  if (record.epoch !== s.disk.epoch || record.primary !== s.config.peer) return s;
+  if (record.epoch !== s.disk.epoch || record.primary === s.config.self) return s;
   // A secondary that has joined but is not recorded yet must not take an old record for news.
-  const isJoining = s.peer?.epoch === s.disk.epoch && s.peer.joining === s.config.self;
+  const primary = viewOf(s, record.primary).state;
+  const isJoining = primary?.epoch === s.disk.epoch && primary.joining === s.config.self;
   if (record.inSync.includes(s.config.self) || isJoining || s.disk.outdated) return s;
   return patchDisk(s, { outdated: true, inSync: record.inSync });
 }
@@ -60,7 +61,7 @@ function learnEpoch(s: NodeState, news: News, nowMs: BootMs): NodeState {
     pairVote: (disk.pairVote?.terms.epoch ?? 0) > news.epoch ? disk.pairVote : null,
     pairDecision: news.pairDecision?.terms.epoch === news.epoch ? news.pairDecision : null,
     released: null,
-    standingVote: null,
+    standingVotes: [],
     forced: null,
     previousPrimary: isByHandover(s) ? null : disk.primary,
   });
@@ -88,8 +89,9 @@ function learnEpoch(s: NodeState, news: News, nowMs: BootMs): NodeState {
  */
 function isCopyComplete(disk: NodeDisk, news: News, self: NodeId): boolean {
   if (disk.outdated || !news.inSync.includes(self)) return false;
-  const hasAsked = news.primary === self && disk.asked === news.epoch;
-  const hasVoted = disk.pairVote?.terms.epoch === news.epoch;
+  const hasAsked = news.primary === self && disk.asked >= news.epoch;
+  const voted = disk.pairVote?.terms;
+  const hasVoted = voted?.epoch === news.epoch && voted.inSync.includes(self);
   const hasReleased = disk.released?.epoch === disk.epoch && disk.released.to === news.primary;
   return hasAsked || hasVoted || hasReleased;
 }

@@ -1,5 +1,6 @@
 import type { BootMs } from "../../shared/ids.ts";
-import { reachedPeer } from "./facts.ts";
+import type { PeerState } from "../peer-state.ts";
+import { reachedPeers } from "./facts.ts";
 import { type NodeState, patchDisk, toWaiting, withRole } from "./state.ts";
 
 /**
@@ -11,9 +12,10 @@ export function stepStopping(s: NodeState, nowMs: BootMs): NodeState {
   const role = s.role;
   switch (role.step) {
     case "leaving": {
-      const isHeld = s.peer?.isStandingVoteHeld === true && s.disk.outdated;
+      const leader = leaderToTell(s, nowMs);
+      const isHeld = leader?.isStandingVoteHeld === true && s.disk.outdated;
       const waitedMs = nowMs - role.sinceMs;
-      const mustWait = hasLeaderToTell(s, nowMs) && !isHeld;
+      const mustWait = leader !== undefined && !isHeld;
       if (mustWait && waitedMs < s.config.timers.stopWaitMs) return s;
       return withRole(s, { ...role, step: "stoppingService", sinceMs: nowMs });
     }
@@ -26,11 +28,10 @@ export function stepStopping(s: NodeState, nowMs: BootMs): NodeState {
   }
 }
 
-function hasLeaderToTell(s: NodeState, nowMs: BootMs): boolean {
-  const peer = reachedPeer(s, nowMs);
-  if (peer === null || peer.epoch !== s.disk.epoch) return false;
-  return peer.role === "leading" || peer.role === "fenced";
-}
+const leaderToTell = (s: NodeState, nowMs: BootMs): PeerState | undefined =>
+  reachedPeers(s, nowMs).find(
+    (peer) => peer.epoch === s.disk.epoch && (peer.role === "leading" || peer.role === "fenced"),
+  );
 
 export function dataClosed(s: NodeState, isSynced: boolean): NodeState {
   if (s.role.kind !== "stopping" || s.role.step !== "closing") return s;

@@ -3,6 +3,7 @@ import { utcText } from "../../shared/utc-text.ts";
 import { adopted, BY_CHARS_MAX, MAINTENANCE_MS_MAX, type Maintenance } from "../maintenance.ts";
 import type { PeerState } from "../peer-state.ts";
 import type { Command } from "../types.ts";
+import { viewOf } from "./facts.ts";
 import { type NodeState, patch, patchDisk, report } from "./state.ts";
 
 /**
@@ -51,7 +52,11 @@ export function endMaintenance(s: NodeState, c: Off): NodeState {
 }
 
 const nextSerial = (s: NodeState): number =>
-  Math.max(s.disk.maintenance?.serial ?? 0, s.peer?.maintenance?.serial ?? 0) + 1;
+  1 +
+  Math.max(
+    s.disk.maintenance?.serial ?? 0,
+    ...s.config.peers.map((id) => viewOf(s, id).state?.maintenance?.serial ?? 0),
+  );
 
 /** Time is up. Called before every other thought of a decision. */
 export function expire(s: NodeState, nowMs: BootMs): NodeState {
@@ -67,9 +72,9 @@ export function learnMaintenance(s: NodeState, peer: PeerState, nowMs: BootMs): 
   if (maintenance === s.disk.maintenance || maintenance === null) return s;
   const learned = patchDisk(s, { maintenance: { ...maintenance, isOver: false } });
   if (!maintenance.isOver) {
-    return report(learned, "event", `${untilText(maintenance)} (told by ${s.config.peer})`);
+    return report(learned, "event", `${untilText(maintenance)} (told by ${peer.nodeId})`);
   }
-  if (was !== null) return end(learned, `${s.config.peer} says so`);
+  if (was !== null) return end(learned, `${peer.nodeId} says so`);
   return patchDisk(s, { maintenance });
 }
 

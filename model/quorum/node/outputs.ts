@@ -1,13 +1,14 @@
-import type { BootMs, Epoch } from "../../shared/ids.ts";
+import type { BootMs, Epoch, NodeId } from "../../shared/ids.ts";
 import { hasOpenVote } from "../disk.ts";
 import { pairTermsText, releaseText } from "../pair.ts";
 import type { PeerState } from "../peer-state.ts";
 import type { TargetState } from "../types.ts";
 import { ambition } from "./ambition.ts";
 import { explain } from "./explain.ts";
-import { leadsAlone } from "./facts.ts";
+import { isOnlyHeir, isRequired, neededBy, primaryPeer } from "./facts.ts";
 import { peerStateOf } from "./peer-state-of.ts";
-import type { LeadingRole, NodeState } from "./state.ts";
+import { type LeadingRole, type NodeState, secondaryOf } from "./state.ts";
+import { isVoting, mayVoteNow } from "./vote-facts.ts";
 
 /** What the world outside the decision must see and do at this moment. */
 export type Outputs = {
@@ -23,12 +24,11 @@ export type Outputs = {
   /** The data plane may still hold what it took as primary, until it follows or is closed. */
   readonly isPlanePrimary: boolean;
   readonly isDraining: boolean;
-  readonly resync: {
-    readonly epoch: Epoch;
-    readonly attempt: number;
-    readonly setAside: boolean;
-  } | null;
-  readonly flush: Epoch | null;
+  /** The peers that are brought back. */
+  readonly resyncs: Readonly<
+    Record<NodeId, { readonly epoch: Epoch; readonly attempt: number; readonly setAside: boolean }>
+  >;
+  readonly flush: { readonly peer: NodeId; readonly epoch: Epoch } | null;
   readonly isClosing: boolean;
   readonly sign: string | null;
   readonly target: {
@@ -36,18 +36,18 @@ export type Outputs = {
     readonly isReady: boolean;
     readonly reason: string;
   } | null;
-  readonly peerState: PeerState;
+  /** What each peer is told. */
+  readonly peerStates: Readonly<Record<NodeId, PeerState>>;
 };
 
 export type DataOutput =
   | { readonly kind: "refuse"; readonly below: Epoch }
   | { readonly kind: "follow"; readonly epoch: Epoch }
-  | { readonly kind: "serve"; readonly epoch: Epoch; readonly ackBy: "peer" | "none" };
+  | { readonly kind: "serve"; readonly epoch: Epoch; readonly ackBy: readonly NodeId[] };
 
 export function outputsOf(s: NodeState, nowMs: BootMs): Outputs {
   const { role } = s;
   const isLeading = role.kind === "leading";
-  const handover = isLeading ? role.handover : null;
   const data = dataOf(s);
   const isClosing = role.kind === "stopping" && role.step === "closing";
   const wasPrimary = s.shown?.isPlanePrimary === true && data.kind !== "follow";
@@ -58,17 +58,29 @@ export function outputsOf(s: NodeState, nowMs: BootMs): Outputs {
     promise: promiseOf(s),
     seek: isLeading || wantsToResume(s, nowMs) ? s.disk.epoch : null,
     witnessGrantUntilMs: s.disk.joining === null ? s.witness.grantUntilMs : null,
-    isStandingVoteHeld: isLeading && s.disk.standingVote?.epoch === role.epoch,
+    isStandingVoteHeld: isLeading && isOnlyHeir(s, role.epoch),
     data,
     isPlanePrimary: data.kind === "serve" || (wasPrimary && !hasEnded),
     isDraining: isDraining(s),
-    resync: isLeading && role.resync !== null ? { epoch: role.epoch, ...role.resync } : null,
-    flush: isLeading && handover?.step === "flushing" ? role.epoch : null,
+    resyncs: isLeading ? resyncsOf(role) : {},
+    flush: isLeading ? flushOf(role) : null,
     isClosing,
-    sign: signOf(s),
+    sign: signOf(s, nowMs),
     target: targetOf(s, nowMs),
-    peerState: peerStateOf(s, nowMs),
+    peerStates: Object.fromEntries(s.config.peers.map((id) => [id, peerStateOf(s, id, nowMs)])),
   };
+}
+
+const resyncsOf = ({ epoch, secondaries }: LeadingRole): Outputs["resyncs"] =>
+  Object.fromEntries(
+    Object.entries(secondaries).flatMap(([id, { resync }]) =>
+      resync === null ? [] : [[id, { epoch, ...resync }]],
+    ),
+  );
+
+function flushOf({ epoch, handover }: LeadingRole): Outputs["flush"] {
+  if (handover?.step !== "flushing" || handover.to === null) return null;
+  return { peer: handover.to, epoch };
 }
 
 /**
@@ -95,8 +107,8 @@ function isDraining(s: NodeState): boolean {
  * unless it asked for, or voted for, another epoch: until that is answered it helps nobody.
  */
 function promiseOf(s: NodeState): Epoch | null {
-  if (s.disk.epoch === 0 || s.disk.primary !== s.config.peer || hasOpenVote(s.disk)) return null;
-  if (s.role.kind === "candidate" || s.role.kind === "broken") return null;
+  if (s.disk.epoch === 0 || primaryPeer(s) === null || hasOpenVote(s.disk)) return null;
+  if (s.role.kind === "candidate" || s.role.kind === "broken" || isVoting(s)) return null;
   return s.disk.epoch;
 }
 
@@ -106,13 +118,12 @@ const wantsToResume = (s: NodeState, nowMs: BootMs): boolean =>
 function dataOf(s: NodeState): DataOutput {
   const { role, disk } = s;
   if (role.kind === "leading" && role.hasServed) {
-    const ackBy = leadsAlone(s, role) ? "none" : "peer";
-    return { kind: "serve", epoch: role.epoch, ackBy };
+    return { kind: "serve", epoch: role.epoch, ackBy: neededBy(s, role) };
   }
   if (role.kind === "following") return { kind: "follow", epoch: role.epoch };
   // On its way out a secondary takes operations until the primary needs it no more.
   const isLeaving = role.kind === "stopping" && role.step === "leaving";
-  if (isLeaving && disk.primary === s.config.peer && !hasOpenVote(disk)) {
+  if (isLeaving && primaryPeer(s) !== null && !hasOpenVote(disk)) {
     return { kind: "follow", epoch: disk.epoch };
   }
   // A vote for the pair binds for ever. A question to the witness does not, it can be refused:
@@ -120,8 +131,8 @@ function dataOf(s: NodeState): DataOutput {
   return { kind: "refuse", below: Math.max(disk.epoch, disk.pairVote?.terms.epoch ?? 0) };
 }
 
-function signOf(s: NodeState): string | null {
-  if (s.pairing !== null) return pairTermsText(s.pairing);
+function signOf(s: NodeState, nowMs: BootMs): string | null {
+  if (s.pairing !== null) return mayVoteNow(s, nowMs) ? pairTermsText(s.pairing) : null;
   if (s.role.kind !== "leading" || s.role.handover?.step !== "signing") return null;
   const { to } = s.role.handover;
   const { moduleId, self } = s.config;
@@ -165,9 +176,8 @@ function leadingTarget(s: NodeState, role: LeadingRole, reason: string): Outputs
     const shown = s.shown?.target ?? null;
     return shown === null && s.isServiceUp ? null : { state: "WAIT", isReady: false, reason };
   }
-  const { inSync, joining } = s.disk;
-  const isRequired = inSync.includes(s.config.peer) || joining !== null;
-  const isPaired = isRequired && role.isPeerAttached;
+  const isHeld = (id: NodeId) => isRequired(s, id) && secondaryOf(role, id).isAttached;
+  const isPaired = s.config.peers.some(isHeld);
   const isReady = role.fencedSinceMs === null;
   return { state: isPaired ? "PRIM" : "ALONE", isReady, reason };
 }

@@ -2,13 +2,27 @@ import type { BootMs, Epoch, NodeId } from "../../shared/ids.ts";
 import { err, ok, type Result } from "../../shared/result.ts";
 import { boundEpoch, hasOpenVote } from "../disk.ts";
 import { areSameTerms, type PairDecision, type PairTerms, pairTermsText } from "../pair.ts";
-import type { PeerState } from "../peer-state.ts";
-import { isPeerGrantFresh, isWilling, isWitnessAway, reachedPeer } from "./facts.ts";
+import { boundOf, type PeerState } from "../peer-state.ts";
+import {
+  isPeerGrantFresh,
+  isWilling,
+  isWitnessAway,
+  leaderToFollow,
+  reachedPeer,
+  viewOf,
+} from "./facts.ts";
 import { isInMaintenance } from "./maintenance.ts";
 import { peerStateOf } from "./peer-state-of.ts";
 import { becomeLeader } from "./promote.ts";
-import { type NodeState, patch, patchDisk, report, toWaiting, withRole } from "./state.ts";
-import { leaderToFollow } from "./wait.ts";
+import {
+  type NodeState,
+  patch,
+  patchDisk,
+  report,
+  secondaryOf,
+  toWaiting,
+  withRole,
+} from "./state.ts";
 
 /**
  * No primary, and the witness away: the two nodes together are a majority. Both compute the same
@@ -20,13 +34,13 @@ import { leaderToFollow } from "./wait.ts";
 export function stepPairing(s: NodeState, nowMs: BootMs): NodeState {
   const concluded = conclude(s, nowMs);
   if (concluded !== s) return concluded;
-  const peer = reachedPeer(s, nowMs);
+  const { self, peers } = s.config;
+  const peer = reachedPeer(s, peers[0], nowMs);
   if (peer === null || !canPair(s, peer, nowMs)) return clearPairing(s);
-  const own = peerStateOf(s, nowMs);
+  const own = peerStateOf(s, peers[0], nowMs);
   const chosen = chooseTerms(own, peer);
   if (!chosen.ok) return clearPairing(s);
-  const terms =
-    s.config.self < s.config.peer ? propose(s, peer, chosen.value) : accept(s, peer, chosen.value);
+  const terms = self < peers[0] ? propose(s, peer, chosen.value) : accept(s, peer, chosen.value);
   if (terms === null) return clearPairing(s);
   return s.pairing !== null && areSameTerms(s.pairing, terms) ? s : patch(s, { pairing: terms });
 }
@@ -47,10 +61,12 @@ function canPair(s: NodeState, peer: PeerState, nowMs: BootMs): boolean {
       return true;
     case "leading": {
       // A fenced primary whose peer can promise to it again needs no new epoch.
-      const isHelped = isPeerGrantFresh(s, s.role.epoch, nowMs) && !hasOpenVote(s.disk);
+      const { nodeId } = peer;
+      const isHelped = isPeerGrantFresh(s, nodeId, s.role.epoch, nowMs) && !hasOpenVote(s.disk);
       const fencedForMs = nowMs - (s.role.fencedSinceMs ?? nowMs);
       const isStuck = fencedForMs >= s.config.timers.witnessAwayAfterMs && !isHelped;
-      return isStuck && s.role.handover === null && !s.role.isPeerAttached;
+      const { isAttached } = secondaryOf(s.role, nodeId);
+      return isStuck && s.role.handover === null && !isAttached;
     }
     default:
       return false;
@@ -89,8 +105,6 @@ function accept(s: NodeState, peer: PeerState, chosen: Chosen): PairTerms | null
   return areSameTerms(offered, withEpoch(chosen, offered.epoch)) ? offered : null;
 }
 
-const boundOf = (p: PeerState): Epoch => Math.max(p.epoch, p.asked, p.pairVote?.terms.epoch ?? 0);
-
 type Chosen = Omit<PairTerms, "epoch">;
 const withEpoch = (chosen: Chosen, epoch: Epoch): PairTerms => ({ ...chosen, epoch });
 
@@ -107,18 +121,19 @@ export function termsSigned(
   if (still.pairing === null || !areSameTerms(still.pairing, terms)) return still;
   const vote = { terms, signature };
   const voted = patchDisk(patch(still, { pairing: null, attachedEpoch: null }), { pairVote: vote });
-  const offered = s.peer?.pairVote ?? null;
-  if (s.config.self < s.config.peer || offered === null) return voted;
+  const { self, peers } = s.config;
+  const offered = viewOf(s, peers[0]).state?.pairVote ?? null;
+  if (self < peers[0] || offered === null) return voted;
   const signatures = [
-    { nodeId: s.config.peer, signature: offered.signature },
-    { nodeId: s.config.self, signature },
+    { nodeId: peers[0], signature: offered.signature },
+    { nodeId: self, signature },
   ];
   return decided(voted, { terms, signatures }, nowMs);
 }
 
 /** The proposer learns that its proposal was taken. */
 function conclude(s: NodeState, nowMs: BootMs): NodeState {
-  const shown = s.peer?.pairDecision ?? null;
+  const shown = viewOf(s, s.config.peers[0]).state?.pairDecision ?? null;
   const own = s.disk.pairVote;
   if (shown === null || own === null || shown.terms.epoch < boundEpoch(s.disk)) return s;
   return areSameTerms(shown.terms, own.terms) ? decided(s, shown, nowMs) : s;
@@ -139,7 +154,7 @@ function decided(s: NodeState, decision: PairDecision, nowMs: BootMs): NodeState
     pairDecision: decision,
     joining: null,
     released: null,
-    standingVote: null,
+    standingVotes: [],
     forced: null,
     previousPrimary: s.disk.primary,
   });

@@ -1,12 +1,13 @@
-import type { BootMs } from "../../shared/ids.ts";
+import type { BootMs, NodeId } from "../../shared/ids.ts";
 import type { PeerState, PublishedRole } from "../peer-state.ts";
-import { heardPeer, isWitnessAway } from "./facts.ts";
-import type { NodeState } from "./state.ts";
+import { hasStandingVote, heardPeer, isWitnessAway, viewOf } from "./facts.ts";
+import { type NodeState, secondaryOf } from "./state.ts";
 
-/** What this node tells its peer: a function of its state, so it can never be forgotten. */
-export function peerStateOf(s: NodeState, nowMs: BootMs): PeerState {
+/** What this node tells that peer: a function of its state, so it can never be forgotten. */
+export function peerStateOf(s: NodeState, to: NodeId, nowMs: BootMs): PeerState {
   const { disk, role } = s;
-  const peerKnows = s.peer !== null && s.peer.epoch >= disk.epoch;
+  const peerKnows = (viewOf(s, to).state?.epoch ?? -1) >= disk.epoch;
+  const ask = role.kind === "leading" ? secondaryOf(role, to).ask : null;
   return {
     protocol: 1,
     moduleId: disk.moduleId,
@@ -28,12 +29,11 @@ export function peerStateOf(s: NodeState, nowMs: BootMs): PeerState {
     data: s.data,
     isStartWanted: disk.isStartWanted,
     isLeaving: role.kind === "stopping" || s.blocker !== null || !disk.isStartWanted,
-    hearsPeer: heardPeer(s, nowMs) !== null,
+    hearsPeer: heardPeer(s, to, nowMs) !== null,
     witnessIsAway: isWitnessAway(s, nowMs),
-    standingVoteAsk:
-      role.kind === "leading" && role.ask !== null ? { id: role.ask.id, epoch: role.epoch } : null,
+    standingVoteAsk: ask === null ? null : { id: ask.id, epoch: disk.epoch },
     standingVoteGiven: s.voteGiven,
-    isStandingVoteHeld: role.kind === "leading" && disk.standingVote?.epoch === role.epoch,
+    isStandingVoteHeld: role.kind === "leading" && hasStandingVote(s, to, role.epoch),
     isAttached: s.attachedEpoch !== null && s.attachedEpoch === disk.epoch,
     isReady: role.kind === "following" && s.blocker === null && s.fault === null,
     fault: s.fault,

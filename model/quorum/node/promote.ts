@@ -1,7 +1,11 @@
 import type { BootMs, Epoch, NodeId } from "../../shared/ids.ts";
 import { boundEpoch } from "../disk.ts";
+import type { Release } from "../pair.ts";
+import { boundOf } from "../peer-state.ts";
+import { hasWitnessVote } from "../voters.ts";
 import { ambition } from "./ambition.ts";
-import { heardPeer, isByHandover, isWitnessAway, pairFloor } from "./facts.ts";
+import { heardPeers, isByHandover, isWitnessAway, nodesOf, pairFloor, viewOf } from "./facts.ts";
+import { goesBefore } from "./rank.ts";
 import {
   type LeadingRole,
   type NodeState,
@@ -9,9 +13,11 @@ import {
   patch,
   patchDisk,
   report,
+  type Secondary,
   toWaiting,
   withRole,
 } from "./state.ts";
+import { arePromisesOver, hasVotes } from "./vote-facts.ts";
 
 /**
  * From secondary to primary: stop promising, let the last promise run out, persist the question,
@@ -36,34 +42,53 @@ export function stepCandidate(s: NodeState, nowMs: BootMs): NodeState {
       : boundEpoch(s.disk) + 1;
   const above = Math.max(aboveAll(s, toEpoch), pairFloor(s, nowMs) + 1);
   const asked = patchDisk(patch(s, { attachedEpoch: null }), { asked: above });
-  return withRole(asked, { ...s.role, step: "asking", sinceMs: nowMs });
+  // Who must gather votes may have run out of patience with a better node: it is not there anew.
+  const sinceMs = hasWitnessVote(nodesOf(s.config)) ? nowMs : s.role.sinceMs;
+  return withRole(asked, { ...s.role, step: "asking", sinceMs });
 }
 
 /** A forced epoch must be above everything this node has ever heard of. */
 function aboveAll(s: NodeState, toEpoch: Epoch): Epoch {
   if (s.role.kind !== "candidate" || s.role.purpose.kind !== "force") return toEpoch;
   const recorded = s.witness.record?.known?.epoch ?? 0;
-  const peers = Math.max(s.peer?.epoch ?? 0, s.peer?.asked ?? 0);
-  return Math.max(toEpoch, recorded + 1, peers + 1);
+  const peers = s.config.peers.flatMap((id) => viewOf(s, id).state ?? []);
+  const known = peers.map((peer) => Math.max(peer.epoch, peer.asked));
+  return Math.max(toEpoch, recorded + 1, ...known.map((epoch) => epoch + 1));
 }
 
 function isStillWanted(s: NodeState, purpose: Purpose, nowMs: BootMs): boolean {
   if (purpose.kind !== "force") return ambition(s, nowMs).kind === "lead";
-  const peer = heardPeer(s, nowMs);
-  return peer?.role !== "leading" && s.disk.isStartWanted;
+  const isLed = heardPeers(s, nowMs).some((peer) => peer.role === "leading");
+  return !isLed && s.disk.isStartWanted;
 }
 
 function mayAskNow(s: NodeState, purpose: Purpose, nowMs: BootMs): boolean {
-  if (s.shown?.promise !== null || s.promises.closesPending > 0) return false;
   // The primary itself signed that it acts no more: there is no lease left to wait for.
-  if (purpose.kind === "promote" && purpose.release !== null) return true;
-  const lastEnds = s.promises.lastEndsMs;
-  const { handicapMs } = s.config.timers;
-  if (lastEnds !== null && nowMs < lastEnds + handicapMs) return false;
-  return nowMs >= s.promotableAtMs;
+  const isReleased = purpose.kind === "promote" && purpose.release !== null;
+  if (isReleased) return s.shown?.promise === null && s.promises.closesPending === 0;
+  return arePromisesOver(s, nowMs);
+}
+
+/**
+ * Without the votes that it needs a candidate asks nothing of the witness yet, and asks for a higher
+ * epoch where those it needs are bound at its own. It gives way to one that goes first, as long as
+ * the witness is not about to answer.
+ */
+function gatherVotes(s: NodeState, release: Release | null, nowMs: BootMs): NodeState {
+  const isWon = hasVotes(s, release);
+  if (isWon && (hasWitnessVote(nodesOf(s.config)) || !isWitnessAway(s, nowMs))) return s;
+  const bound = heardPeers(s, nowMs).filter((peer) => boundOf(peer) >= s.disk.asked);
+  const isBeaten = bound.some((peer) => peer.asked > peer.epoch && goesBefore(s, peer, nowMs));
+  if (isBeaten) return toWaiting(s, nowMs);
+  // Votes that were shown to the witness already: its answer is waited for.
+  if (isWon || s.witness.pending?.request.kind === "promote") return s;
+  if (ambition(s, nowMs).kind !== "lead") return toWaiting(s, nowMs);
+  if (bound.length === 0) return s;
+  return patchDisk(s, { asked: 1 + Math.max(...bound.map(boundOf)) });
 }
 
 function stepAsking(s: NodeState, purpose: Purpose, nowMs: BootMs): NodeState {
+  if (purpose.kind === "promote") return gatherVotes(s, purpose.release, nowMs);
   if (purpose.kind !== "force" || !purpose.withoutWitness || !isWitnessAway(s, nowMs)) return s;
   // The person vouches for the peer, and is the second voter until the witness can record it.
   const forced = { ...purpose, epoch: s.disk.asked };
@@ -71,7 +96,7 @@ function stepAsking(s: NodeState, purpose: Purpose, nowMs: BootMs): NodeState {
   const led = becomeLeader(s, { epoch, historyId, inSync: [s.config.self] }, nowMs);
   const marked = patchDisk(led, {
     forced: { historyId, epoch, by, reason },
-    standingVote: { from: "person", epoch },
+    standingVotes: [{ from: "person", epoch }],
   });
   return report(marked, "critical", `${by} forced this node without the witness: ${reason}`);
 }
@@ -98,7 +123,7 @@ export function becomeLeader(s: NodeState, e: NewEpoch, nowMs: BootMs): NodeStat
     asked: s.disk.asked > e.epoch ? s.disk.asked : 0,
     pairVote: (s.disk.pairVote?.terms.epoch ?? 0) > e.epoch ? s.disk.pairVote : null,
     joining: isSameEpoch ? s.disk.joining : null,
-    standingVote: isSameEpoch ? s.disk.standingVote : null,
+    standingVotes: isSameEpoch ? s.disk.standingVotes : [],
     released: null,
     pairDecision: isSameEpoch ? s.disk.pairDecision : null,
     forced: isSameEpoch ? s.disk.forced : null,
@@ -106,19 +131,22 @@ export function becomeLeader(s: NodeState, e: NewEpoch, nowMs: BootMs): NodeStat
   });
   // A fenced primary that is chosen again thaws where it stood: its application never stopped.
   const was = s.role.kind === "leading" && s.role.hasServed ? s.role : null;
-  const role: LeadingRole = {
-    kind: "leading",
-    epoch: e.epoch,
-    isPeerAttached: false,
+  const secondary: Secondary = {
+    isAttached: false,
     deniedSinceMs: null,
-    hasServed: was !== null,
-    fencedSinceMs: nowMs,
     ask: null,
     resync: null,
     resyncNotBeforeMs: nowMs,
-    handover: null,
     // Whoever handed over, and is as able as ever, did not lose its role: it wants none back.
     hasTriedReturn: isHandedOver,
+  };
+  const role: LeadingRole = {
+    kind: "leading",
+    epoch: e.epoch,
+    hasServed: was !== null,
+    fencedSinceMs: nowMs,
+    secondaries: Object.fromEntries(s.config.peers.map((id) => [id, secondary])),
+    handover: null,
   };
   const led = withRole(patch(disk, { attachedEpoch: null, voteGiven: null }), role);
   return report(led, "event", `this node is primary of epoch ${e.epoch}`);

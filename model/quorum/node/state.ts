@@ -1,3 +1,4 @@
+import { assert } from "../../shared/assert.ts";
 import type { BootMs, Epoch, NodeId } from "../../shared/ids.ts";
 import type { NodeDisk } from "../disk.ts";
 import type { PairTerms, Release } from "../pair.ts";
@@ -33,13 +34,8 @@ export type NodeState = {
   readonly newHistoryId: string;
   /** Named by a person for the first start ever. */
   readonly dataFrom: NodeId | null;
-  readonly heard: {
-    readonly lastHeardMs: BootMs | null;
-    readonly peerGrantUntilMs: BootMs | null;
-    readonly peerGrantEpoch: Epoch | null;
-  };
-  /** The newest state heard from the peer, however old. */
-  readonly peer: PeerState | null;
+  /** Of each peer that was ever heard. */
+  readonly peers: Readonly<Record<NodeId, PeerView>>;
   readonly promises: {
     /** `promise{epoch:null}` effects whose `promisesClosed` is still to come. */
     readonly closesPending: number;
@@ -75,6 +71,15 @@ export type NodeState = {
 export type Report = {
   readonly severity: "critical" | "event" | "info";
   readonly text: string;
+};
+
+export type PeerView = {
+  readonly lastHeardMs: BootMs | null;
+  /** Its promise to this node, as counted here. */
+  readonly grantUntilMs: BootMs | null;
+  readonly grantEpoch: Epoch | null;
+  /** The newest state heard from it, however old. */
+  readonly state: PeerState | null;
 };
 
 export type WitnessView = {
@@ -121,18 +126,25 @@ export type Purpose =
 export type LeadingRole = {
   readonly kind: "leading";
   readonly epoch: Epoch;
-  /** The peer holds all, and nothing is acknowledged without it. */
-  readonly isPeerAttached: boolean;
-  /** Since when the peer, heard and following, says that it is not attached, against the above. */
-  readonly deniedSinceMs: BootMs | null;
+  /** What this primary does about each peer. */
+  readonly secondaries: Readonly<Record<NodeId, Secondary>>;
   /** It has answered file operations in this epoch: from here its application is started. */
   readonly hasServed: boolean;
   readonly fencedSinceMs: BootMs | null;
+  readonly handover: Handover | null;
+};
+
+/** One peer, as its primary sees it. */
+export type Secondary = {
+  /** It holds all, and nothing is acknowledged without it. */
+  readonly isAttached: boolean;
+  /** Since when it, heard and following, says that it is not attached, against the above. */
+  readonly deniedSinceMs: BootMs | null;
+  /** It is asked for its standing vote. */
   readonly ask: { readonly id: string; readonly sinceMs: BootMs } | null;
   readonly resync: { readonly attempt: number; readonly setAside: boolean } | null;
   readonly resyncNotBeforeMs: BootMs;
-  readonly handover: Handover | null;
-  /** Automatic return to the preferred primary was tried: once for each time the peer was away. */
+  /** Automatic return of the role to it was tried: once for each time it was away. */
   readonly hasTriedReturn: boolean;
 };
 
@@ -169,6 +181,22 @@ export type Role =
       readonly sinceMs: BootMs;
     }
   | { readonly kind: "broken"; readonly because: string };
+
+export function secondaryOf(role: LeadingRole, id: NodeId): Secondary {
+  const secondary = role.secondaries[id];
+  assert(secondary !== undefined, `${id} is no peer`);
+  return secondary;
+}
+
+export const withSecondary = (
+  s: NodeState,
+  role: LeadingRole,
+  id: NodeId,
+  part: Partial<Secondary>,
+): NodeState => {
+  const secondaries = { ...role.secondaries, [id]: { ...secondaryOf(role, id), ...part } };
+  return withRole(s, { ...role, secondaries });
+};
 
 /** A copy with parts replaced. */
 export const patch = (s: NodeState, part: Partial<NodeState>): NodeState => ({ ...s, ...part });

@@ -1,8 +1,14 @@
 import type { BootMs } from "../../shared/ids.ts";
-import { hasOpenVote } from "../disk.ts";
 import type { PeerState } from "../peer-state.ts";
 import { ambition } from "./ambition.ts";
-import { hasLiveGrant, heardPeer, peerSilenceMs } from "./facts.ts";
+import {
+  hasLiveGrant,
+  heardPeer,
+  isOnlyHeir,
+  lastPrimary,
+  leaderToFollow,
+  peerSilenceMs,
+} from "./facts.ts";
 import { becomeCandidate, becomeLeader } from "./promote.ts";
 import { type NodeState, patch, patchDisk, report, toWaiting, withRole } from "./state.ts";
 
@@ -36,31 +42,18 @@ export function stepWaiting(s: NodeState, nowMs: BootMs): NodeState {
  * not the peer's, so the peer does not count as attached: it is shrunk away first, then resynced.
  */
 function stepResuming(s: NodeState, nowMs: BootMs): NodeState {
-  const { epoch, historyId, inSync, standingVote } = s.disk;
+  const { epoch, historyId, inSync } = s.disk;
   if (!hasLiveGrant(s, epoch, nowMs)) return s;
   // A standing vote lasts through restarts. Only a person's force can have passed it by, so after
   // a boot this node listens for a moment before it trusts its own disk alone.
-  const isByStandingVote = standingVote?.epoch === epoch;
   const known = s.witness.record?.known ?? null;
   const isKnown = known?.epoch === epoch && known.historyId === historyId;
   // A person answered for the peer at that moment, not for ever.
-  const isPersons = standingVote?.from === "person";
+  const isPersons = s.disk.standingVotes.some((v) => v.epoch === epoch && v.from === "person");
   const listensUntilMs = isPersons ? s.startedMs + s.config.timers.bootWaitMs : s.bootWaitUntilMs;
   const mustListen = !isKnown && (isPersons || !s.isSameBoot);
-  if (isByStandingVote && mustListen && nowMs < listensUntilMs) return s;
+  if (isOnlyHeir(s, epoch) && mustListen && nowMs < listensUntilMs) return s;
   return becomeLeader(s, { epoch, historyId, inSync }, nowMs);
-}
-
-/** The peer, when it is the primary that this node should follow now. */
-export function leaderToFollow(s: NodeState, nowMs: BootMs): PeerState | null {
-  const peer = heardPeer(s, nowMs);
-  if (peer === null || peer.epoch !== s.disk.epoch || peer.epoch === 0) return null;
-  // Bound to a higher epoch by a vote, it can never act under this one again; nor can we.
-  const isBound = (peer.pairVote?.terms.epoch ?? 0) > peer.epoch;
-  if (isBound || hasOpenVote(s.disk)) return null;
-  if (peer.primary !== s.config.peer || peer.historyId !== s.disk.historyId) return null;
-  const isLeading = peer.role === "leading" || peer.role === "fenced";
-  return isLeading && s.disk.primary === s.config.peer ? peer : null;
 }
 
 /** Secondary: take the primary's operations, and notice when there is none any more. */
@@ -72,11 +65,12 @@ export function stepFollowing(s: NodeState, nowMs: BootMs): NodeState {
   }
   const leader = leaderToFollow(s, nowMs);
   if (leader !== null) return joinLeader(s, leader);
-  const isHeard = heardPeer(s, nowMs) !== null;
+  const primary = lastPrimary(s);
+  const isHeard = heardPeer(s, primary, nowMs) !== null;
   const { peerLeaseMs, handicapMs } = s.config.timers;
-  if (!isHeard && peerSilenceMs(s, nowMs) < peerLeaseMs + handicapMs) return s;
+  if (!isHeard && peerSilenceMs(s, primary, nowMs) < peerLeaseMs + handicapMs) return s;
   const why = isHeard ? "does not lead any more" : "is not heard any more";
-  return toWaiting(report(s, "event", `${s.config.peer} ${why}`), nowMs);
+  return toWaiting(report(s, "event", `${primary} ${why}`), nowMs);
 }
 
 /**
@@ -100,10 +94,10 @@ function joinLeader(s: NodeState, leader: PeerState): NodeState {
  */
 export function giveStandingVote(s: NodeState, peer: PeerState): NodeState {
   const ask = peer.standingVoteAsk;
-  if (ask === null || ask.epoch !== s.disk.epoch || s.disk.primary !== s.config.peer) return s;
+  if (ask === null || ask.epoch !== s.disk.epoch || s.disk.primary !== peer.nodeId) return s;
   if (s.disk.asked > s.disk.epoch || s.disk.pairVote !== null) return s;
   if (s.role.kind === "leading" || s.role.kind === "broken" || s.voteGiven?.id === ask.id) return s;
   const given = patchDisk(s, { outdated: true });
-  const told = report(given, "event", `promised ${s.config.peer} not to take over until resynced`);
+  const told = report(given, "event", `promised ${peer.nodeId} not to take over until resynced`);
   return patch(told, { voteGiven: ask, attachedEpoch: null });
 }

@@ -3,9 +3,22 @@ import type { DiskReport } from "../disk.ts";
 import { diskReport, hasOpenVote } from "../disk.ts";
 import type { Release } from "../pair.ts";
 import { HOLDER_SHARE } from "../timers.ts";
+import { hasWitnessVote } from "../voters.ts";
 import { ambition } from "./ambition.ts";
-import { heardPeer, isPeerGrantFresh, mustShrink, reachedPeer } from "./facts.ts";
-import type { LeadingRole, NodeState } from "./state.ts";
+import {
+  hasStandingVote,
+  heardPeer,
+  heardPeers,
+  isGrantFresh,
+  isOnlyHeir,
+  isPeerGrantFresh,
+  isRequired,
+  mustShrink,
+  nodesOf,
+  reachedPeer,
+} from "./facts.ts";
+import { type LeadingRole, type NodeState, secondaryOf } from "./state.ts";
+import { hasVotes } from "./vote-facts.ts";
 
 /** What this node wants of the witness at this moment; at most one thing, or nothing. */
 export type Wish =
@@ -89,9 +102,9 @@ function withdrawWish(s: NodeState): Wish | null {
 function resumeWish(s: NodeState, nowMs: BootMs): Wish | null {
   if (s.role.kind !== "waiting" || nowMs < s.role.retryAtMs) return null;
   if (ambition(s, nowMs).kind !== "resume") return null;
-  if (isPeerGrantFresh(s, s.disk.epoch, nowMs)) return null;
+  if (isGrantFresh(s, s.disk.epoch, nowMs) || !hasWitnessVote(nodesOf(s.config))) return null;
   const { detectAfterMs } = s.config.timers;
-  const patienceMs = heardPeer(s, nowMs) === null ? detectAfterMs : detectAfterMs * 2;
+  const patienceMs = heardPeers(s, nowMs).length === 0 ? detectAfterMs : detectAfterMs * 2;
   if (nowMs - s.role.sinceMs < patienceMs) return null;
   return { kind: "grant", epoch: s.disk.epoch, inSync: [s.config.self] };
 }
@@ -103,6 +116,7 @@ function candidateWish(s: NodeState): Wish | null {
   switch (purpose.kind) {
     case "promote": {
       const { release, isLastResort } = purpose;
+      if (!hasVotes(s, release)) return null;
       return { kind: "promote", fromEpoch: s.disk.epoch, toEpoch, release, isLastResort };
     }
     case "first": {
@@ -117,43 +131,45 @@ function candidateWish(s: NodeState): Wish | null {
 }
 
 function leaderWish(s: NodeState, role: LeadingRole, nowMs: BootMs): Wish | null {
-  const { self, peer } = s.config;
-  const known = s.witness.record?.known ?? null;
+  const { epoch } = role;
   if (s.disk.forced !== null) {
-    const { epoch, historyId, by, reason } = s.disk.forced;
-    return { kind: "force", toEpoch: epoch, historyId, by, reason };
+    const { historyId, by, reason } = s.disk.forced;
+    return { kind: "force", toEpoch: s.disk.forced.epoch, historyId, by, reason };
   }
   if (hasOpenVote(s.disk)) {
     // Nothing of this epoch is of use any more: either a higher one, or the pair decides.
-    if (s.disk.asked <= role.epoch) return null;
+    if (s.disk.asked <= epoch || !hasVotes(s, null)) return null;
     const toEpoch = s.disk.asked;
     const plain = { release: null, isLastResort: false };
-    return { kind: "promote", fromEpoch: role.epoch, toEpoch, ...plain };
+    return { kind: "promote", fromEpoch: epoch, toEpoch, ...plain };
   }
-  if (canGrow(s, role, nowMs)) {
-    // Sorted, so that the same wish always reads the same.
-    return { kind: "grow", epoch: role.epoch, inSync: [self, peer].sort() };
-  }
-  const isRecordedLarger =
-    known !== null && known.epoch === role.epoch && known.inSync.includes(peer);
-  const hasVote = s.disk.standingVote?.epoch === role.epoch;
-  if ((hasVote && isRecordedLarger) || needsWitnessGrant(s, role, nowMs)) {
-    return { kind: "grant", epoch: role.epoch, inSync: [self] };
-  }
-  return adoptWish(s);
+  const growing = s.config.peers.filter((id) => canGrow(s, role, id, nowMs));
+  if (growing.length > 0) return { kind: "grow", epoch, inSync: grownBy(s, growing) };
+  const kept = keptSet(s, role, nowMs);
+  return kept === null ? adoptWish(s) : { kind: "grant", epoch, inSync: kept };
 }
 
+/** The set in the record, where it is of this epoch. */
+function recordedSet(s: NodeState): readonly NodeId[] | null {
+  const known = s.witness.record?.known ?? null;
+  return known?.epoch === s.disk.epoch ? known.inSync : null;
+}
+
+/** Sorted, so that the same wish always reads the same. */
+const grownBy = (s: NodeState, ids: readonly NodeId[]): readonly NodeId[] =>
+  [...new Set([s.config.self, ...(recordedSet(s) ?? s.disk.inSync), ...ids])].sort();
+
 /**
- * This OS died while the peer was joining. The peer is complete, and nothing was acknowledged
+ * This OS died while a peer was joining. The peer is complete, and nothing was acknowledged
  * without it: the witness must know before anybody is promoted.
  */
 function lateGrowWish(s: NodeState, nowMs: BootMs): Wish | null {
-  const { self, peer } = s.config;
-  const state = heardPeer(s, nowMs);
-  const isLeft = s.disk.primary === self && s.disk.joining === peer && s.disk.isUnclean;
+  const { joining, primary, isUnclean, epoch } = s.disk;
+  const state = joining === null ? null : heardPeer(s, joining, nowMs);
+  const isLeft = primary === s.config.self && isUnclean;
   if (!isLeft || hasOpenVote(s.disk) || s.disk.released !== null) return null;
-  if (state === null || state.outdated || state.isUnclean) return null;
-  return { kind: "grow", epoch: s.disk.epoch, inSync: [self, peer].sort() };
+  if (joining === null || state === null || state.outdated || state.isUnclean) return null;
+  return { kind: "grow", epoch, inSync: grownBy(s, [joining]) };
 }
 
 /** The record is behind what the pair decided. */
@@ -167,31 +183,55 @@ function adoptWish(s: NodeState): Wish | null {
  * The peer said, after this node required its acknowledgement, that its copy is complete; or it
  * was required all along, while a smaller set was recorded in a moment of doubt.
  */
-function canGrow(s: NodeState, role: LeadingRole, nowMs: BootMs): boolean {
-  const peer = heardPeer(s, nowMs);
-  if (!role.isPeerAttached || peer === null || role.ask !== null) return false;
-  if (!isPeerGrantFresh(s, role.epoch, nowMs) || s.unconfirmedSinceMs !== null) return false;
-  const known = s.witness.record?.known ?? null;
-  const isIn = s.disk.inSync.includes(s.config.peer);
-  const isForgotten = isIn && known?.epoch === role.epoch && !known.inSync.includes(peer.nodeId);
-  if (s.disk.joining === null && !isForgotten) return false;
+function canGrow(s: NodeState, role: LeadingRole, id: NodeId, nowMs: BootMs): boolean {
+  const peer = heardPeer(s, id, nowMs);
+  const { isAttached, ask } = secondaryOf(role, id);
+  if (!isAttached || peer === null || ask !== null) return false;
+  if (!isPeerGrantFresh(s, id, role.epoch, nowMs) || s.unconfirmedSinceMs !== null) return false;
+  const isForgotten = s.disk.inSync.includes(id) && recordedSet(s)?.includes(id) === false;
+  if (s.disk.joining !== id && !isForgotten) return false;
   return peer.epoch === role.epoch && !peer.outdated && peer.isAttached;
 }
 
 /**
- * Ask the witness when the peer's promise is being lost, or when the peer must be acknowledged by
- * and is not attached, and does not give its standing vote at once.
+ * The smaller set to be recorded, or the same one for the sake of the witness's grant; null: there
+ * is no need to ask.
  */
+function keptSet(s: NodeState, role: LeadingRole, nowMs: BootMs): readonly NodeId[] | null {
+  const { self, peers } = s.config;
+  const recorded = recordedSet(s);
+  const lost = peers.filter((id) => isLost(s, role, id, nowMs));
+  const hasLeft = (id: NodeId) => hasStandingVote(s, id, role.epoch) && recorded?.includes(id);
+  const needsLease = needsWitnessGrant(s, role, nowMs);
+  if (lost.length === 0 && !peers.some(hasLeft) && !needsLease) return null;
+  const stays = (id: NodeId) =>
+    isRequired(s, id) &&
+    !lost.includes(id) &&
+    (recorded?.includes(id) ?? true) &&
+    (!needsLease || isPeerGrantFresh(s, id, role.epoch, nowMs));
+  return [self, ...peers.filter(stays)].sort();
+}
+
+/**
+ * It must acknowledge, is not attached, and does not give its standing vote at once. Where the
+ * witness has no vote, a majority must be with this primary: left alone, it would only take from
+ * the others, who may promote one of them, their places in the set.
+ */
+function isLost(s: NodeState, role: LeadingRole, id: NodeId, nowMs: BootMs): boolean {
+  if (hasStandingVote(s, id, role.epoch) || !mustShrink(s, role, id)) return false;
+  if (!hasWitnessVote(nodesOf(s.config)) && !isGrantFresh(s, role.epoch, nowMs)) return false;
+  const { ask } = secondaryOf(role, id);
+  const isUnreached = reachedPeer(s, id, nowMs) === null;
+  const hasAskedLongMs = ask === null ? 0 : nowMs - ask.sinceMs;
+  const isMute = hasAskedLongMs >= 2 * s.config.timers.voteRetryMs;
+  const isUnanswerable = ask === null && role.fencedSinceMs !== null;
+  return isUnreached || isMute || isUnanswerable;
+}
+
+/** The peers' promises are being lost, and the witness has a vote that can take their place. */
 function needsWitnessGrant(s: NodeState, role: LeadingRole, nowMs: BootMs): boolean {
-  if (s.disk.standingVote?.epoch === role.epoch) return false;
-  if (mustShrink(s, role)) {
-    const isUnreached = reachedPeer(s, nowMs) === null;
-    const hasAskedLongMs = role.ask === null ? 0 : nowMs - role.ask.sinceMs;
-    const isMute = hasAskedLongMs >= 2 * s.config.timers.voteRetryMs;
-    const isUnanswerable = role.ask === null && role.fencedSinceMs !== null;
-    if (isUnreached || isMute || isUnanswerable) return true;
-  }
-  if (isPeerGrantFresh(s, role.epoch, nowMs)) return false;
+  if (!hasWitnessVote(nodesOf(s.config)) || isOnlyHeir(s, role.epoch)) return false;
+  if (isGrantFresh(s, role.epoch, nowMs)) return false;
   const until = s.witness.grantUntilMs;
   const { witnessLeaseMs } = s.config.timers;
   const isRenewalDue = until === null || until - nowMs < witnessLeaseMs * HOLDER_SHARE * (2 / 3);

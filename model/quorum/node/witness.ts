@@ -1,8 +1,9 @@
-import type { BootMs } from "../../shared/ids.ts";
+import type { BootMs, NodeId } from "../../shared/ids.ts";
 import { hasOpenVote } from "../disk.ts";
 import { HOLDER_SHARE } from "../timers.ts";
+import { hasWitnessVote } from "../voters.ts";
 import type { VoteAnswer, VoteRequest } from "../votes.ts";
-import { isPeerGrantFresh } from "./facts.ts";
+import { isPeerGrantFresh, isRequired, nodesOf } from "./facts.ts";
 import { learnFromRecord } from "./learn.ts";
 import { becomeLeader } from "./promote.ts";
 import {
@@ -11,9 +12,11 @@ import {
   patch,
   patchDisk,
   report,
+  secondaryOf,
   toWaiting,
   withRole,
 } from "./state.ts";
+import { ballotsFor } from "./vote-facts.ts";
 import { type Wish, wishOf } from "./wishes.ts";
 
 /**
@@ -84,7 +87,14 @@ function requestOf(s: NodeState, wish: Wish): VoteRequest {
     version: view?.known?.version ?? 0,
     pairDecision: s.disk.pairDecision,
     ...wish,
+    ...shownBallots(s, wish),
   };
+}
+
+/** Where the witness has no vote, it wants to see those of the data nodes. */
+function shownBallots(s: NodeState, wish: Wish) {
+  if (wish.kind !== "promote" || hasWitnessVote(nodesOf(s.config))) return {};
+  return { ballots: ballotsFor(s, wish.toEpoch) };
 }
 
 export function voteFailed(s: NodeState, requestId: string): NodeState {
@@ -142,7 +152,7 @@ function granted(s: NodeState, pending: PendingVote, yes: Granted, nowMs: BootMs
     }
     case "grant":
       if (!isOwn || yes.record.epoch !== request.epoch) break;
-      return grantRenewed(s, pending, yes, nowMs);
+      return grantRenewed(s, pending, yes, request.inSync, nowMs);
     case "grow":
       if (!isOwn || yes.record.epoch !== request.epoch) break;
       return grown(s, request.inSync);
@@ -160,59 +170,88 @@ function granted(s: NodeState, pending: PendingVote, yes: Granted, nowMs: BootMs
   return learnFromRecord(s, yes.record, nowMs);
 }
 
-const grantEnd = (pending: PendingVote, yes: Granted): BootMs =>
+const leaseEnd = (pending: PendingVote, yes: Granted): BootMs =>
   pending.firstSentMs + yes.leaseMs * HOLDER_SHARE;
+
+/** When the witness's own vote ends, as counted here; null: it has none. */
+const grantEnd = (s: NodeState, pending: PendingVote, yes: Granted): BootMs | null =>
+  hasWitnessVote(nodesOf(s.config)) ? leaseEnd(pending, yes) : null;
 
 function promoted(s: NodeState, pending: PendingVote, yes: Granted, nowMs: BootMs): NodeState {
   const { epoch, historyId, inSync } = yes.record;
   const isRecordedForce = s.disk.forced?.epoch === epoch;
   if (s.role.kind === "leading" && isRecordedForce) {
-    // The witness has recorded what a person had forced without it: its grant replaces that word.
-    const witness = { ...s.witness, grantUntilMs: grantEnd(pending, yes) };
-    return patchDisk(patch(s, { witness }), { forced: null, standingVote: null });
+    // The witness has recorded what a person had forced without it: its grant, where it has one to
+    // give, replaces that word.
+    const grantUntilMs = grantEnd(s, pending, yes);
+    const standingVotes = grantUntilMs === null ? s.disk.standingVotes : [];
+    const witness = { ...s.witness, grantUntilMs };
+    return patchDisk(patch(s, { witness }), { forced: null, standingVotes });
   }
   // A vote for a still higher epoch was cast meanwhile: this yes came too late to act on.
   const isAsking = s.role.kind === "candidate" || s.role.kind === "leading";
   if (!isAsking || s.disk.asked !== epoch) return s;
   if ((s.disk.pairVote?.terms.epoch ?? 0) > epoch) return s;
-  const witness = { ...s.witness, grantUntilMs: grantEnd(pending, yes) };
-  return becomeLeader(patch(s, { witness }), { epoch, historyId, inSync }, nowMs);
+  const witness = { ...s.witness, grantUntilMs: grantEnd(s, pending, yes) };
+  const led = becomeLeader(patch(s, { witness }), { epoch, historyId, inSync }, nowMs);
+  // Whom a person forced needs no vote but that person's, until the first peer has joined.
+  const isForced = pending.request.kind === "force" && !hasWitnessVote(nodesOf(s.config));
+  return isForced ? patchDisk(led, { standingVotes: [{ from: "person", epoch }] }) : led;
 }
 
-/** The witness recorded the smaller set: from the next persist on this node may go on alone. */
-function grantRenewed(s: NodeState, pending: PendingVote, yes: Granted, nowMs: BootMs): NodeState {
+/** The witness recorded the smaller set: from the next persist on this node may go on with it. */
+function grantRenewed(
+  s: NodeState,
+  pending: PendingVote,
+  yes: Granted,
+  inSync: readonly NodeId[],
+  nowMs: BootMs,
+): NodeState {
   // This node voted for a newer epoch while it waited: the old one is over for it.
   if (hasOpenVote(s.disk) || s.disk.epoch !== yes.record.epoch || s.disk.released !== null)
     return s;
-  const isConfirmed = s.unconfirmedSinceMs === null || pending.firstSentMs >= s.unconfirmedSinceMs;
+  const { role } = s;
+  const grantUntilMs = grantEnd(s, pending, yes);
+  const isAfterStall = pending.firstSentMs >= (s.unconfirmedSinceMs ?? 0);
+  const isConfirmed = isAfterStall && grantUntilMs !== null;
   const sure = patch(s, {
-    witness: { ...s.witness, grantUntilMs: grantEnd(pending, yes) },
+    witness: { ...s.witness, grantUntilMs },
     unconfirmedSinceMs: isConfirmed ? null : s.unconfirmedSinceMs,
   });
-  const { self, peer } = s.config;
-  const isShrunk = s.disk.inSync.includes(peer) || s.disk.joining !== null;
-  if (s.role.kind === "leading" && s.role.isPeerAttached && isShrunk) {
-    // The peer came back before the answer did, and nothing was acknowledged without it: this
-    // node goes on requiring it, and has the larger set recorded again.
-    if (isPeerGrantFresh(s, s.role.epoch, nowMs)) return sure;
-  }
-  const alone = isShrunk ? patchDisk(sure, { inSync: [self], joining: null }) : sure;
-  if (s.role.kind === "waiting") {
-    const { epoch, historyId } = s.disk;
-    return becomeLeader(alone, { epoch, historyId, inSync: [self] }, nowMs);
-  }
-  if (s.role.kind !== "leading" || !isShrunk) return alone;
+  // A peer may have come back before the answer did, and nothing was acknowledged without it: this
+  // node goes on requiring it, and has the larger set recorded again.
+  const isBack = (id: NodeId) =>
+    role.kind === "leading" &&
+    secondaryOf(role, id).isAttached &&
+    isPeerGrantFresh(s, id, role.epoch, nowMs);
+  const isGone = (id: NodeId) => isRequired(s, id) && !inSync.includes(id) && !isBack(id);
+  const gone = s.config.peers.filter(isGone);
+  const { joining } = s.disk;
+  const smaller = patchDisk(sure, {
+    inSync: s.disk.inSync.filter((id) => !gone.includes(id)),
+    joining: joining !== null && gone.includes(joining) ? null : joining,
+  });
+  if (role.kind === "waiting") return becomeLeader(smaller, smaller.disk, nowMs);
+  if (role.kind !== "leading" || gone.length === 0) return smaller;
   const resyncNotBeforeMs = nowMs + s.config.timers.resyncHoldOffMs;
-  const role = { ...s.role, isPeerAttached: false, ask: null, resync: null, resyncNotBeforeMs };
-  return report(withRole(alone, role), "event", `goes on without ${peer}: the witness recorded it`);
+  const detached = { isAttached: false, ask: null, resync: null, resyncNotBeforeMs };
+  const secondaries = gone.map((id) => [id, { ...secondaryOf(role, id), ...detached }] as const);
+  const without = withRole(smaller, {
+    ...role,
+    secondaries: { ...role.secondaries, ...Object.fromEntries(secondaries) },
+  });
+  return report(without, "event", `goes on without ${gone.join(", ")}: the witness recorded it`);
 }
 
-function grown(s: NodeState, inSync: readonly string[]): NodeState {
+function grown(s: NodeState, recorded: readonly string[]): NodeState {
+  const { joining } = s.disk;
+  const isJoined = joining !== null && recorded.includes(joining);
+  const inSync = [...new Set([...s.disk.inSync, ...recorded])].sort();
   if (s.role.kind === "waiting") return patchDisk(s, { inSync, joining: null });
-  if (s.role.kind !== "leading" || s.disk.joining === null) return s;
+  if (s.role.kind !== "leading" || !isJoined) return s;
   const witness = { ...s.witness, grantUntilMs: null };
-  const recorded = patchDisk(patch(s, { witness }), { inSync, joining: null });
-  return report(recorded, "event", `in sync: ${inSync.join(", ")}`);
+  const known = patchDisk(patch(s, { witness }), { inSync, joining: null });
+  return report(known, "event", `in sync: ${inSync.join(", ")}`);
 }
 
 type Refused = Extract<VoteAnswer, { kind: "refused" }>;

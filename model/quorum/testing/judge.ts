@@ -2,7 +2,7 @@ import { assert } from "../../shared/assert.ts";
 import type { Epoch, NodeId } from "../../shared/ids.ts";
 import { REASON_CHARS_MAX } from "../../shared/one-sentence.ts";
 import { hasOpenVote, type NodeDisk } from "../disk.ts";
-import { heardPeer, isWilling } from "../node/facts.ts";
+import { heardPeers, isRequired, isWilling } from "../node/facts.ts";
 import type { NodeState } from "../node.ts";
 import type { WitnessRecord } from "../record.ts";
 import type { NodeEffect } from "../types.ts";
@@ -47,6 +47,8 @@ export class Judge {
   readonly #acknowledged: { readonly op: number; readonly epoch: Epoch }[] = [];
   /** A person, or a start after the death of both, accepted that writes may be missing. */
   readonly #forgiven = new Set<number>();
+  /** What each node had, and lost with its page cache: it may have confirmed it before. */
+  readonly #wiped = new Map<NodeId, Set<number>>();
   /** By epoch and history: a forced epoch may equal one that its person did not know of. */
   readonly #leaders = new Map<string, NodeId>();
   #ops = 0;
@@ -67,8 +69,8 @@ export class Judge {
 
   /** S1: never two at once. */
   look(): void {
-    const { a, b } = this.#world;
-    assert(!(a.canAnswer() && b.canAnswer()), `S1: both answer: ${this.#world.picture()}`);
+    const answering = this.#world.nodes.filter((n) => n.canAnswer());
+    assert(answering.length < 2, `S1: both answer: ${this.#world.picture()}`);
   }
 
   /** S1, S4: one primary per epoch, and it holds whatever was ever acknowledged. */
@@ -89,8 +91,11 @@ export class Judge {
     for (const id of record?.epoch === epoch ? record.inSync : [node.id]) {
       const member = this.#world.node(id);
       const hasLeft = id !== node.id && member.disk?.outdated === true;
-      const has = member.data.applied.has(op) || this.#forgiven.has(op);
-      assert(hasLeft || has, `S5: ${id} lacks ${op}, acknowledged: ${this.#world.picture()}`);
+      const had = member.data.applied.has(op) || this.#wiped.get(id)?.has(op) === true;
+      assert(
+        hasLeft || had || this.#forgiven.has(op),
+        `S5: ${id} lacks ${op}, acknowledged: ${this.#world.picture()}`,
+      );
     }
     this.#acknowledged.push({ op, epoch });
   }
@@ -106,11 +111,14 @@ export class Judge {
     const isAsked = "role" in was && was.role.kind === "candidate" && was.role.step === "closing";
     if (!isAsked || s.role.kind !== "candidate" || s.role.step !== "asking") return;
     if (s.role.purpose.kind !== "promote" || !s.role.purpose.isLastResort) return;
-    const peer = heardPeer(s, this.#world.nowMs);
-    const { inSync, joining, epoch } = s.disk;
-    const isIn = peer !== null && (inSync.includes(peer.nodeId) || joining === peer.nodeId);
-    const isWhole = isIn && peer.epoch === epoch && !peer.outdated && !peer.isUnclean;
-    assert(!isWhole || !isWilling(peer), `S4: ${s.config.self} passes ${this.#world.picture()}`);
+    const whole = heardPeers(s, this.#world.nowMs).find(
+      (peer) =>
+        isRequired(s, peer.nodeId) &&
+        peer.epoch === s.disk.epoch &&
+        !(peer.outdated || peer.isUnclean) &&
+        isWilling(peer),
+    );
+    assert(whole === undefined, `S4: ${s.config.self} passes ${this.#world.picture()}`);
   }
 
   decided(node: SimNode, effects: readonly NodeEffect[]): void {
@@ -150,6 +158,7 @@ export class Judge {
 
   /** That node's copy of these is gone; what no other copy in the set holds, nobody can keep. */
   lost(id: NodeId, ops: readonly number[]): void {
+    this.#wiped.set(id, new Set([...(this.#wiped.get(id) ?? []), ...ops]));
     const set = this.#world.record?.inSync ?? [];
     const others = this.#world.nodes.filter(
       (n) => n.id !== id && set.includes(n.id) && n.disk?.outdated === false,

@@ -1,13 +1,19 @@
 import { assert } from "../../shared/assert.ts";
-import type { Epoch } from "../../shared/ids.ts";
+import type { Epoch, NodeId } from "../../shared/ids.ts";
 import type { NodeEffect } from "../types.ts";
 import type { SimNode } from "./sim-node.ts";
 import type { World } from "./world.ts";
 
-type Op = { readonly id: number; readonly epoch: Epoch; readonly sentMs: number };
+type Op = {
+  readonly id: number;
+  readonly epoch: Epoch;
+  readonly sentMs: number;
+  /** The peers that have acknowledged it. */
+  readonly heldBy: Set<NodeId>;
+};
 
 /**
- * A data plane of numbered operations. An operation is applied here, sent to the peer if one is
+ * A data plane of numbered operations. An operation is applied here, sent to the peers that are
  * attached, and acknowledged when the rules of `serve` allow it. What was applied stays applied,
  * also when it never was acknowledged: just like files.
  */
@@ -17,8 +23,9 @@ export class SimData {
   readonly #synced = new Set<number>();
   #mode: Extract<NodeEffect, { kind: "serve" | "follow" }> | null = null;
   #refuseBelow: Epoch = 0;
-  #attachment: number | null = null;
-  #resync: number | null = null;
+  /** The streams to, or as secondary from, each peer; their numbers are never used again. */
+  readonly #attachments = new Map<NodeId, number>();
+  readonly #resyncs = new Map<NodeId, number>();
   #waiting: Op[] = [];
   #lastWriteMs = 0;
   readonly #world: World;
@@ -36,14 +43,14 @@ export class SimData {
   }
 
   get acksAlone(): boolean {
-    return this.#mode?.kind === "serve" && this.#mode.ackBy === "none";
+    return this.#mode?.kind === "serve" && this.#mode.ackBy.length === 0;
   }
 
   crash(): void {
     this.#mode = null;
     this.#refuseBelow = 0;
-    this.#attachment = null;
-    this.#resync = null;
+    this.#attachments.clear();
+    this.#resyncs.clear();
     this.#waiting = [];
     this.isHung = false;
   }
@@ -71,7 +78,7 @@ export class SimData {
   fail(): void {
     this.#waiting = [];
     this.#mode = null;
-    this.#attachment = null;
+    this.#attachments.clear();
   }
 
   run(e: NodeEffect): void {
@@ -82,12 +89,15 @@ export class SimData {
         this.#mode = e;
         this.#refuseBelow = e.epoch;
         this.#world.judge.serves(this.#node, e.epoch);
-        if (e.ackBy === "none") this.#attachment = null;
+        for (const id of this.#attachments.keys()) {
+          if (!e.ackBy.includes(id)) this.#attachments.delete(id);
+        }
         this.retry();
         return;
       case "follow":
         if (this.#mode?.kind === "serve") this.fail();
-        if (this.#mode?.kind !== "follow" || this.#mode.epoch !== e.epoch) this.#attachment = null;
+        if (this.#mode?.kind !== "follow" || this.#mode.epoch !== e.epoch)
+          this.#attachments.clear();
         assert(e.epoch >= this.#refuseBelow, "follows an epoch that it refuses");
         this.#mode = e;
         this.#refuseBelow = e.epoch;
@@ -100,10 +110,10 @@ export class SimData {
         this.#node.later(2, { kind: "receiverDrained" });
         return;
       case "resyncPeer":
-        this.#startResync(e.epoch);
+        this.#startResync(e.peer, e.epoch);
         return;
       case "flushPeer":
-        this.#flush(e.epoch);
+        this.#flush(e.peer, e.epoch);
         return;
       case "closeData":
         this.fail();
@@ -117,55 +127,63 @@ export class SimData {
 
   /** Runs every 50 ms: the application writes, the thread looks for stalls. */
   work(): void {
-    const { nowMs, timers } = this.#world;
+    const { nowMs } = this.#world;
     if (this.#mode?.kind !== "serve") return;
     if (this.#node.canAnswer() && nowMs - this.#lastWriteMs >= 100 && this.#waiting.length < 8) {
       this.#lastWriteMs = nowMs;
       this.#write(this.#mode.epoch);
     }
+    for (const [peer, attachment] of this.#attachments) this.#push(peer, attachment);
+  }
+
+  #push(peer: NodeId, attachment: number): void {
+    const { nowMs, timers } = this.#world;
+    const open = this.#waiting.filter((op) => !op.heldBy.has(peer));
     // Like TCP: what the link lost is sent again while the attachment lives.
-    for (const op of this.#waiting) {
-      if (this.#attachment !== null && nowMs - op.sentMs > 200)
-        this.#replicate(op, this.#attachment);
-    }
-    const oldest = this.#waiting[0];
-    const isStalled = oldest !== undefined && nowMs - oldest.sentMs > timers.replTimeoutMs;
-    if (isStalled && this.#attachment !== null) {
-      this.#attachment = null;
-      this.#node.tell({ kind: "replicationStalled", sinceMs: oldest.sentMs });
-    }
+    for (const op of open) if (nowMs - op.sentMs > 200) this.#replicate(op, peer, attachment);
+    const oldest = open[0];
+    if (oldest === undefined || nowMs - oldest.sentMs <= timers.replTimeoutMs) return;
+    this.#attachments.delete(peer);
+    this.#node.tell({ kind: "replicationStalled", peer, sinceMs: oldest.sentMs });
   }
 
   #write(epoch: Epoch): void {
-    const op = { id: this.#world.judge.nextOp(), epoch, sentMs: this.#world.nowMs };
+    const sentMs = this.#world.nowMs;
+    const op = { id: this.#world.judge.nextOp(), epoch, sentMs, heldBy: new Set<NodeId>() };
     this.applied.add(op.id);
     this.#waiting.push(op);
-    if (this.#attachment !== null) this.#replicate(op, this.#attachment);
+    for (const [peer, attachment] of this.#attachments) this.#replicate(op, peer, attachment);
     this.retry();
   }
 
-  #replicate(op: Op, attachment: number): void {
-    this.#carry(() => {
-      const answer = this.#node.peer.data.#receive(op, attachment);
+  #replicate(op: Op, to: NodeId, attachment: number): void {
+    const peer = this.#world.node(to);
+    this.#carry(to, () => {
+      const answer = peer.data.#receive(op, this.#node.id, attachment);
       if (!answer) return;
-      this.#node.peer.data.#carry(() => this.#peerAcknowledged(op, attachment));
+      peer.data.#carry(this.#node.id, () => this.#peerAcknowledged(op, to, attachment));
     });
   }
 
   /** The secondary takes an operation of its epoch and attachment, and refuses every other. */
-  #receive(op: Op, attachment: number): boolean {
+  #receive(op: Op, from: NodeId, attachment: number): boolean {
     if (!this.#node.isAlive || this.#node.isFrozen || this.isHung) return false;
     const isFollowing = this.#mode?.kind === "follow" && this.#mode.epoch === op.epoch;
-    if (!isFollowing || this.#attachment !== attachment || op.epoch < this.#refuseBelow) {
-      return false;
-    }
+    const isAttached = this.#attachments.get(from) === attachment;
+    if (!isFollowing || !isAttached || op.epoch < this.#refuseBelow) return false;
     this.applied.add(op.id);
     return true;
   }
 
-  #peerAcknowledged(op: Op, attachment: number): void {
-    if (this.#attachment !== attachment || this.servedEpoch !== op.epoch) return;
-    this.#finish(op);
+  #peerAcknowledged(op: Op, by: NodeId, attachment: number): void {
+    if (this.#attachments.get(by) !== attachment || this.servedEpoch !== op.epoch) return;
+    op.heldBy.add(by);
+    this.#finishIfHeld(op);
+  }
+
+  #finishIfHeld(op: Op): void {
+    if (this.#mode?.kind !== "serve") return;
+    if (this.#mode.ackBy.every((id) => op.heldBy.has(id))) this.#finish(op);
   }
 
   /** Tells the application, unless no answer may leave now. */
@@ -174,7 +192,7 @@ export class SimData {
     if (!this.#node.canAnswer()) {
       // The reply is held; it is sent when a grant is live again.
       this.#world.after(50, () => {
-        if (this.servedEpoch === op.epoch) this.#finish(op);
+        if (this.servedEpoch === op.epoch) this.#finishIfHeld(op);
       });
       return;
     }
@@ -183,25 +201,26 @@ export class SimData {
   }
 
   retry(): void {
-    if (!this.acksAlone) return;
-    for (const op of this.#waiting) this.#finish(op);
+    for (const op of this.#waiting) this.#finishIfHeld(op);
   }
 
-  #startResync(epoch: Epoch): void {
+  #startResync(id: NodeId, epoch: Epoch): void {
     const attempt = this.#world.judge.nextOp();
-    this.#resync = attempt;
-    const { peer } = this.#node;
+    this.#resyncs.set(id, attempt);
+    const peer = this.#world.node(id);
     this.#world.after(300 + Math.floor(this.#world.random() * 200), () => {
-      if (this.#resync !== attempt || this.servedEpoch !== epoch) return;
-      this.#resync = null;
-      if (!this.#canReach() || !peer.data.#takeCopy(this, attempt, epoch)) {
-        this.#node.tell({ kind: "resyncFailed", cause: "the peer did not take it" });
+      const mode = this.#mode;
+      if (this.#resyncs.get(id) !== attempt || mode?.kind !== "serve" || mode.epoch !== epoch)
+        return;
+      this.#resyncs.delete(id);
+      if (!this.#canReach(peer) || !peer.data.#takeCopy(this, attempt, epoch)) {
+        this.#node.tell({ kind: "resyncFailed", peer: id, cause: "the peer did not take it" });
         return;
       }
-      this.#attachment = attempt;
-      this.#mode = { kind: "serve", epoch, ackBy: "peer" };
+      this.#attachments.set(id, attempt);
+      this.#mode = { kind: "serve", epoch, ackBy: [...new Set([...mode.ackBy, id])] };
       peer.later(3, { kind: "resyncFinished", epoch });
-      this.#node.later(3, { kind: "replicationAttached", epoch });
+      this.#node.later(3, { kind: "replicationAttached", peer: id, epoch });
     });
   }
 
@@ -216,48 +235,52 @@ export class SimData {
       this.applied.add(op);
       this.#synced.add(op);
     }
-    this.#attachment = attachment;
+    this.#attachments.set(from.#node.id, attachment);
     return true;
   }
 
-  #flush(epoch: Epoch): void {
+  #flush(peer: NodeId, epoch: Epoch): void {
     this.#world.after(5, () => {
       if (this.servedEpoch !== epoch) return;
-      if (this.#attachment === null) {
-        this.#node.tell({ kind: "flushFailed", cause: "not attached" });
+      const attachment = this.#attachments.get(peer);
+      if (attachment === undefined) {
+        this.#node.tell({ kind: "flushFailed", peer, cause: "not attached" });
       } else {
-        for (const op of this.#waiting) this.#replicate(op, this.#attachment);
-        this.#world.after(8, () => this.#syncPeer(epoch));
+        for (const op of this.#waiting) this.#replicate(op, peer, attachment);
+        this.#world.after(8, () => this.#syncPeer(peer, epoch));
       }
     });
   }
 
   /** The peer's own answer that this attachment is on its disk; lost with it. */
-  #syncPeer(epoch: Epoch): void {
-    const { peer } = this.#node;
-    const attachment = this.#attachment;
-    if (attachment === null || this.servedEpoch !== epoch) return;
-    this.#carry(() => {
-      if (!peer.isAlive || peer.isFrozen || peer.data.#attachment !== attachment) return;
+  #syncPeer(id: NodeId, epoch: Epoch): void {
+    const peer = this.#world.node(id);
+    const attachment = this.#attachments.get(id);
+    if (attachment === undefined || this.servedEpoch !== epoch) return;
+    const isAttachedThere = () => peer.data.#attachments.get(this.#node.id) === attachment;
+    this.#carry(id, () => {
+      if (!peer.isAlive || peer.isFrozen || !isAttachedThere()) return;
       for (const op of peer.data.applied) peer.data.#synced.add(op);
-      peer.data.#carry(() => {
-        if (this.#attachment !== attachment) return;
+      peer.data.#carry(this.#node.id, () => {
+        if (this.#attachments.get(id) !== attachment) return;
         for (const op of this.applied) this.#synced.add(op);
-        this.#node.tell({ kind: "peerFlushed" });
+        this.#node.tell({ kind: "peerFlushed", peer: id });
       });
     });
-    this.#world.after(1000, () => this.#node.tell({ kind: "flushFailed", cause: "no answer" }));
+    this.#world.after(1000, () => {
+      this.#node.tell({ kind: "flushFailed", peer: id, cause: "no answer" });
+    });
   }
 
-  #canReach(): boolean {
-    const { id, peer } = this.#node;
+  #canReach(peer: SimNode): boolean {
+    const { id } = this.#node;
     return !this.#world.isCut(id, peer.id) && !this.#world.isCut(peer.id, id) && peer.isAlive;
   }
 
-  #carry(arrive: () => void): void {
-    const { id, peer } = this.#node;
+  #carry(to: NodeId, arrive: () => void): void {
+    const { id } = this.#node;
     this.#world.after(1 + Math.floor(this.#world.random() * 3), () => {
-      if (!this.#world.isCut(id, peer.id)) arrive();
+      if (!this.#world.isCut(id, to)) arrive();
     });
   }
 }

@@ -4,6 +4,7 @@ import { decideNode, type NodeState } from "../node.ts";
 import type { PeerState } from "../peer-state.ts";
 import { HOLDER_SHARE } from "../timers.ts";
 import type { Command, NodeConfig, NodeEffect, NodeEvent, TargetState } from "../types.ts";
+import { isMajority } from "../voters.ts";
 import { SimData } from "./sim-data.ts";
 import type { World } from "./world.ts";
 
@@ -38,16 +39,16 @@ export class SimNode {
   /** Crash before the n-th effect from now. */
   crashAtEffect: number | null = null;
   /** The lease cell. */
-  #peerGrant: { epoch: Epoch; untilMs: BootMs } | null = null;
+  readonly #peerGrants = new Map<NodeId, { epoch: Epoch; untilMs: BootMs }>();
   #witnessUntilMs: BootMs | null = null;
   #hasStandingVote = false;
   #seek: Epoch | null = null;
   #promise: Epoch | null = null;
   #lastPromiseEndsMs: BootMs | null = null;
-  #lastHeardMs: BootMs | null = null;
-  #published: PeerState | null = null;
+  readonly #lastHeardMs = new Map<NodeId, BootMs>();
+  readonly #published = new Map<NodeId, PeerState>();
   #sequence = 0;
-  #lastSequence = 0;
+  readonly #lastSequence = new Map<NodeId, number>();
   #run = 0;
   /** Outlives the agent, not the machine. */
   #runsService = false;
@@ -71,8 +72,8 @@ export class SimNode {
     return this.#world.nowMs + this.unixAheadMs;
   }
 
-  get peer(): SimNode {
-    return this.#world.node(this.config.peer);
+  get #peers(): readonly SimNode[] {
+    return this.config.peers.map((id) => this.#world.node(id));
   }
 
   /** The agent starts. `isOsBoot`: the machine did, too. */
@@ -104,14 +105,14 @@ export class SimNode {
     this.isAlive = false;
     this.#run += 1;
     this.state = null;
-    this.#peerGrant = null;
+    this.#peerGrants.clear();
     this.#witnessUntilMs = null;
     this.#hasStandingVote = false;
     this.#seek = null;
     this.#promise = null;
     this.#lastPromiseEndsMs = null;
-    this.#lastHeardMs = null;
-    this.#published = null;
+    this.#lastHeardMs.clear();
+    this.#published.clear();
     this.isFenced = false;
     this.isFrozen = false;
     this.#inbox.length = 0;
@@ -164,9 +165,12 @@ export class SimNode {
     if (this.isFenced || this.isFrozen) return false;
     if (this.#hasStandingVote) return true;
     const { nowMs } = this.#world;
-    const peer = this.#peerGrant;
-    if (peer !== null && peer.epoch === epoch && nowMs < peer.untilMs) return true;
-    return this.#witnessUntilMs !== null && nowMs < this.#witnessUntilMs;
+    const promising = [...this.#peerGrants].filter(
+      ([, grant]) => grant.epoch === epoch && nowMs < grant.untilMs,
+    );
+    const { self, peers } = this.config;
+    const isWitnessForIt = this.#witnessUntilMs !== null && nowMs < this.#witnessUntilMs;
+    return isMajority([self, ...peers], [self, ...promising.map(([id]) => id)], isWitnessForIt);
   }
 
   canAnswer(): boolean {
@@ -241,7 +245,7 @@ export class SimNode {
         this.#hasStandingVote = e.isHeld;
         return;
       case "publishPeerState":
-        this.#published = e.state;
+        this.#published.set(e.to, e.state);
         return;
       case "askWitness":
         this.#ask(e);
@@ -295,12 +299,16 @@ export class SimNode {
   #tick(run: number): void {
     if (run !== this.#run) return;
     if (!this.isFrozen) {
-      this.tell({
-        kind: "heartbeatViewChanged",
-        lastHeardMs: this.#lastHeardMs,
-        peerGrantUntilMs: this.#peerGrant?.untilMs ?? null,
-        peerGrantEpoch: this.#peerGrant?.epoch ?? null,
-      });
+      for (const peer of this.config.peers) {
+        const grant = this.#peerGrants.get(peer);
+        this.tell({
+          kind: "heartbeatViewChanged",
+          peer,
+          lastHeardMs: this.#lastHeardMs.get(peer) ?? null,
+          peerGrantUntilMs: grant?.untilMs ?? null,
+          peerGrantEpoch: grant?.epoch ?? null,
+        });
+      }
       this.tell({ kind: "ticked", nowUnixMs: this.unixMs });
       this.data.work();
     }
@@ -311,44 +319,44 @@ export class SimNode {
     if (run !== this.#run) return;
     if (!this.isFrozen) {
       this.#sequence += 1;
-      const { nowMs } = this.#world;
-      const datagram = {
-        sequence: this.#sequence,
-        sentMs: nowMs,
-        seek: this.#seek,
-        state: this.#published,
-      };
-      this.#send(() => this.peer.#hear(datagram));
+      const sentMs = this.#world.nowMs;
+      for (const peer of this.#peers) {
+        const state = this.#published.get(peer.id) ?? null;
+        const datagram = { sequence: this.#sequence, sentMs, seek: this.#seek, state };
+        this.#send(peer.id, () => peer.#hear(this, datagram));
+      }
     }
     this.#world.after(this.config.timers.heartbeatMs, () => this.#beat(run));
   }
 
-  #send(arrive: () => void): void {
+  #send(to: NodeId, arrive: () => void): void {
     const world = this.#world;
-    if (world.isCut(this.id, this.config.peer) || world.random() < world.loss) return;
+    if (world.isCut(this.id, to) || world.random() < world.loss) return;
     world.after(1 + Math.floor(world.random() * 8), () => {
-      if (!world.isCut(this.id, this.config.peer)) arrive();
+      if (!world.isCut(this.id, to)) arrive();
     });
   }
 
-  #hear(datagram: Datagram): void {
+  #hear(from: SimNode, datagram: Datagram): void {
     if (!this.isAlive || this.isFrozen) return;
     const { nowMs } = this.#world;
-    this.#lastHeardMs = nowMs;
+    this.#lastHeardMs.set(from.id, nowMs);
     const { seek, sentMs, state } = datagram;
     if (seek !== null && seek === this.#promise) {
       this.#lastPromiseEndsMs = nowMs + this.config.timers.peerLeaseMs;
-      this.#send(() => this.peer.#acknowledged(seek, sentMs));
+      this.#send(from.id, () => from.#acknowledged(this.id, seek, sentMs));
     }
-    if (datagram.sequence <= this.#lastSequence || state === null) return;
-    this.#lastSequence = datagram.sequence;
+    const known = this.#lastSequence.get(from.id) ?? 0;
+    if (datagram.sequence <= known || state === null) return;
+    this.#lastSequence.set(from.id, datagram.sequence);
     this.tell({ kind: "peerStateReceived", state });
   }
 
-  #acknowledged(epoch: Epoch, sentMs: BootMs): void {
+  #acknowledged(by: NodeId, epoch: Epoch, sentMs: BootMs): void {
     if (!this.isAlive || this.isFrozen || this.#seek !== epoch) return;
     const untilMs = sentMs + this.config.timers.peerLeaseMs * HOLDER_SHARE;
-    const known = this.#peerGrant?.epoch === epoch ? this.#peerGrant.untilMs : 0;
-    this.#peerGrant = { epoch, untilMs: Math.max(known, untilMs) };
+    const grant = this.#peerGrants.get(by);
+    const known = grant?.epoch === epoch ? grant.untilMs : 0;
+    this.#peerGrants.set(by, { epoch, untilMs: Math.max(known, untilMs) });
   }
 }

@@ -1,3 +1,4 @@
+import { assert } from "../../shared/assert.ts";
 import type { ModuleId, NodeId } from "../../shared/ids.ts";
 import { decideVote } from "../decide-vote.ts";
 import type { WitnessRecord } from "../record.ts";
@@ -8,7 +9,7 @@ import { Judge } from "./judge.ts";
 import { SimNode } from "./sim-node.ts";
 
 /**
- * A world small enough to reason about: two nodes, one witness, a clock, and messages that can be
+ * A world small enough to reason about: two nodes, or three, one witness, a clock, and messages that can be
  * lost, late, doubled or cut off. It runs the production decisions; everything below them is a toy
  * that is as nasty as the real thing in what matters: what was applied, who acknowledged, what a
  * crash forgets. Time is an argument and chance is drawn from a seed, so a run can be repeated.
@@ -19,13 +20,14 @@ export type WorldOptions = {
   readonly data?: Partial<Record<NodeId, "empty" | "hasData">>;
   readonly seed?: number;
   readonly moduleId?: ModuleId;
+  readonly nodeCount?: 2 | 3;
 };
 
 type Task = { readonly atMs: number; readonly order: number; readonly run: () => void };
 
-export type Wire = "a>b" | "b>a" | "a>w" | "w>a" | "b>w" | "w>b";
+type Id = "a" | "b" | "c";
+export type Wire = `${Id | "w"}>${Id | "w"}`;
 
-const NODES = ["a", "b"] as const;
 /** A run that needs more is a storm. */
 const TASKS_MAX = 2_000_000;
 
@@ -33,8 +35,7 @@ export class World {
   nowMs = 1000;
   readonly timers: QuorumTimers;
   readonly judge: Judge;
-  readonly a: SimNode;
-  readonly b: SimNode;
+  readonly nodes: readonly SimNode[];
   record: WitnessRecord | null = null;
   storeId = "store-1";
   readonly cut = new Set<Wire>();
@@ -55,31 +56,41 @@ export class World {
     this.timers = { ...TIMER_PROFILES.default, ...options.timers };
     this.#random = options.seed ?? 1;
     this.judge = new Judge(this);
-    const node = (self: NodeId, peer: NodeId) =>
-      new SimNode(
-        this,
-        {
-          moduleId: options.moduleId ?? "shop",
-          self,
-          peer,
-          timers: this.timers,
-          hasFailover: true,
-          defaultPrimary: { kind: "alone" },
-          addressMovedBy: "nodes",
-          ...options.config,
-        },
-        options.data?.[self] ?? "empty",
-      );
-    this.a = node("a", "b");
-    this.b = node("b", "a");
+    const ids: readonly Id[] = options.nodeCount === 3 ? ["a", "b", "c"] : ["a", "b"];
+    this.nodes = ids.map((self) => {
+      const [peer, ...others] = ids.filter((id) => id !== self);
+      assert(peer !== undefined, "a node has a peer");
+      const config: NodeConfig = {
+        moduleId: options.moduleId ?? "shop",
+        self,
+        peers: [peer, ...others],
+        timers: this.timers,
+        hasFailover: true,
+        defaultPrimary: { kind: "alone" },
+        addressMovedBy: "nodes",
+        ...options.config,
+      };
+      return new SimNode(this, config, options.data?.[self] ?? "empty");
+    });
+  }
+
+  get a(): SimNode {
+    return this.node("a");
+  }
+
+  get b(): SimNode {
+    return this.node("b");
+  }
+
+  /** The third one of three. */
+  get c(): SimNode {
+    return this.node("c");
   }
 
   node(id: NodeId): SimNode {
-    return id === "a" ? this.a : this.b;
-  }
-
-  get nodes(): readonly SimNode[] {
-    return [this.a, this.b];
+    const node = this.nodes.find((n) => n.id === id);
+    assert(node !== undefined, `no node ${id}`);
+    return node;
   }
 
   /** 0 <= x < 1, from the seed (mulberry32). */
@@ -133,11 +144,16 @@ export class World {
   }
 
   cutPair(): void {
-    this.cut.add("a>b").add("b>a");
+    this.cutBetween("a", "b");
   }
 
-  cutWitness(...ids: readonly ("a" | "b")[]): void {
-    for (const id of ids.length > 0 ? ids : NODES) this.cut.add(`${id}>w`).add(`w>${id}`);
+  cutBetween(x: NodeId, y: NodeId): void {
+    this.cut.add(`${x as Id}>${y as Id}`).add(`${y as Id}>${x as Id}`);
+  }
+
+  cutWitness(...ids: readonly Id[]): void {
+    const all = ["a", "b", "c"] as const;
+    for (const id of ids.length > 0 ? ids : all) this.cut.add(`${id}>w`).add(`w>${id}`);
   }
 
   heal(): void {
@@ -148,7 +164,7 @@ export class World {
     this.echoMs = null;
   }
 
-  /** Both started with fresh, empty copies, and in sync. */
+  /** All started with fresh, empty copies, and in sync. */
   start(command: Command = { kind: "start", dataFrom: null }): void {
     for (const node of this.nodes) {
       node.boot();
@@ -166,8 +182,9 @@ export class World {
   }
 
   isInSync(): boolean {
+    const { length } = this.nodes;
     const leader = this.leader();
-    return leader?.state?.disk.inSync.length === 2 && this.record?.inSync.length === 2;
+    return leader?.state?.disk.inSync.length === length && this.record?.inSync.length === length;
   }
 
   /** A vote on its way to the witness and back. */
@@ -188,7 +205,7 @@ export class World {
   #vote(request: VoteRequest): VoteAnswer {
     const { storeId, timers } = this;
     const was = this.record;
-    const settings = { storeId, nodes: NODES, timers };
+    const settings = { storeId, nodes: this.nodes.map((n) => n.id), timers };
     const decision = decideVote(was, request, this.nowMs, settings);
     this.record = decision.record;
     this.votes.push({ request, answer: decision.answer });

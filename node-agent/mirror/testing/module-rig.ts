@@ -20,7 +20,7 @@ import { machineParts } from "../service-parts.ts";
 import { FakeEngine } from "./fake-engine.ts";
 
 const QUORUM: NodeConfig = {
-  ...{ moduleId: "shop", self: "node1", peer: "node2", timers: TIMER_PROFILES.fast },
+  ...{ moduleId: "shop", self: "node1", peers: ["node2"], timers: TIMER_PROFILES.fast },
   ...{ hasFailover: true, defaultPrimary: { kind: "alone" }, addressMovedBy: "nodes" },
 };
 

@@ -130,6 +130,7 @@ export class DataLoop {
       moduleId: options.moduleId,
       nodeId: options.nodeId,
       stateDirectory: options.stateDirectory,
+      syncMode: options.syncMode ?? "write",
       replTimeoutMs: options.replTimeoutMs ?? 2000,
       gapMs: options.gapMs ?? 100,
       resyncBytesPerSecond: null,

@@ -315,6 +315,7 @@ export class SimServer implements FuseService {
     if (!sink.submit({ kind: "fsync", id: fileId, dataOnly: false }, finish)) {
       this.#isWindowFull = true;
     }
+    sink.hurry();
     const mark = disk.tree.mark();
     blocking.submitFile(inode.stamp, mark, (result) => {
       error = result;
