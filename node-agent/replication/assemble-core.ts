@@ -70,6 +70,8 @@ export function assembleCore(ports: CorePorts): Core {
   const sender = new Sender({ syncMode: ports.syncMode });
   const onFault = (detail: string): void => {
     emit({ kind: "localFault", errno: ERRNO.EIO, detail });
+    // What it was is not known, so neither is where.
+    keeper.record.changedEverything();
     // It may have happened here in part: from now on the copies are not in step.
     primary.diverged(detail);
   };

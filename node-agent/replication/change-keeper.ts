@@ -117,13 +117,24 @@ export class ChangeKeeper implements ChangeGuard {
         return;
       }
       if (this.#state !== "open") this.#state = "opening";
-      this.#hot.settle(stamp);
-      this.#replace([point], (isWritten) => {
-        if (isWritten) {
-          this.record.settle(point);
-          this.#open();
+      this.#isReplacing = true;
+      this.#store.mark(point, (marked) => {
+        this.#isReplacing = false;
+        // It may have been given up meanwhile, and begun anew.
+        if (marked < 0 || !this.record.points.includes(point)) {
+          if (marked < 0) this.#fail("mark", marked);
+          done();
+          this.#waiting.shift()?.();
+          return;
         }
-        done();
+        this.#hot.settle(stamp);
+        this.#replace([point], (isWritten) => {
+          if (isWritten) {
+            this.record.settle(point);
+            this.#open();
+          }
+          done();
+        });
       });
     });
   }
@@ -136,18 +147,19 @@ export class ChangeKeeper implements ChangeGuard {
 
   /** Secondary: everything up to `point` is on this disk; the primary holds `settled` for good. */
   notePoint(point: PointId, done: (result: number) => void): void {
-    const start: LogStart = {
-      role: "secondary",
-      points: [point],
-      isStrict: true,
-      changes: NOTHING,
-    };
     this.#whenFree(() => {
       this.#isReplacing = true;
-      this.#store.replace(start, (result) => {
+      const end = (result: number): void => {
         this.#isReplacing = false;
         done(result);
         this.#waiting.shift()?.();
+      };
+      // The mark of the directories says which of these it is.
+      const { points } = this.record;
+      const start: LogStart = { role: "secondary", points, isStrict: true, changes: NOTHING };
+      this.#store.replace(start, (result) => {
+        if (result < 0) end(result);
+        else this.#store.mark(point, end);
       });
     });
   }

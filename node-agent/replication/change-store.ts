@@ -15,9 +15,13 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import type { PointId } from "#model/replication/change-record.ts";
+import { NOTHING } from "#model/replication/dirty-set.ts";
 import { syncDirectory, writeFileDurably } from "../adapters/atomic-file.ts";
 import { ERRNO } from "../adapters/linux/errno.ts";
+import { fsync } from "../adapters/linux/file.ts";
 import type { BlockingCalls } from "../fuse/ports.ts";
+import { markedPoint, setMark } from "../resync/copy-mark.ts";
 import {
   decodeLog,
   encodeAppend,
@@ -43,6 +47,8 @@ export type FoundRecord =
   | {
       readonly kind: "record";
       readonly record: StoredRecord;
+      /** Of its points the last that the directories themselves are marked with. */
+      readonly point: PointId;
       /** The OS has run ever since it was written, so nothing of it can have been lost. */
       readonly isSameBoot: boolean;
     }
@@ -60,16 +66,27 @@ export interface ChangeStore {
   flush(done: (result: number) => void): void;
   /** One at a time. The old record holds until the new one is durable, and appends go to both. */
   replace(start: LogStart, done: (result: number) => void): void;
+  /** Marks the directories with a point; durable when `done` gets 0. */
+  mark(point: PointId, done: (result: number) => void): void;
   /** From here on there is no record, also after a power cut. */
   remove(): number;
 }
 
 export const bootId = (): string => readFileSync(BOOT_ID, "utf8").trim();
 
-/** Blocks: for threads that may wait. */
-export function writeRecordNow(stateDirectory: string, start: LogStart): void {
+/** Of a copy that equals its source at `point`. Blocks: for threads that may wait. */
+export function notePointNow(
+  stateDirectory: string,
+  rootFds: readonly number[],
+  point: PointId,
+): void {
+  const start: LogStart = { role: "secondary", points: [point], isStrict: true, changes: NOTHING };
   mkdirSync(stateDirectory, { recursive: true, mode: 0o700 });
   writeFileDurably(join(stateDirectory, FILE), encodeStart(start, bootId()));
+  for (const rootFd of rootFds) {
+    // Where a directory takes no mark the record is not believed, which costs a full comparison.
+    if (setMark(rootFd, point) === 0) fsync(rootFd);
+  }
 }
 
 /** Blocks. */
@@ -80,7 +97,7 @@ export function removeRecordNow(stateDirectory: string): void {
   syncDirectory(stateDirectory);
 }
 
-export function readRecordNow(stateDirectory: string): FoundRecord {
+export function readRecordNow(stateDirectory: string, rootFds: readonly number[]): FoundRecord {
   let bytes: Buffer;
   try {
     bytes = readFileSync(join(stateDirectory, FILE));
@@ -91,7 +108,9 @@ export function readRecordNow(stateDirectory: string): FoundRecord {
   const decoded = decodeLog(bytes);
   if (decoded.kind === "doubtful") return { kind: "none", why: `the record ${decoded.why}` };
   const { record } = decoded;
-  return { kind: "record", record, isSameBoot: record.bootId === bootId() };
+  const point = markedPoint(rootFds, record.points);
+  if (point === null) return { kind: "none", why: "the record is not of these directories" };
+  return { kind: "record", record, point, isSameBoot: record.bootId === bootId() };
 }
 
 type Log = {
@@ -107,13 +126,15 @@ type Log = {
 
 export class FileChangeStore implements ChangeStore {
   readonly #stateDirectory: string;
+  readonly #rootFds: readonly number[];
   readonly #blocking: BlockingCalls;
   #log: Log | null = null;
   /** Written, and not yet in the old one's place. */
   #next: Log | null = null;
 
-  constructor(stateDirectory: string, blocking: BlockingCalls) {
+  constructor(stateDirectory: string, rootFds: readonly number[], blocking: BlockingCalls) {
     this.#stateDirectory = stateDirectory;
+    this.#rootFds = rootFds;
     this.#blocking = blocking;
   }
 
@@ -122,7 +143,7 @@ export class FileChangeStore implements ChangeStore {
   }
 
   read(): FoundRecord {
-    return readRecordNow(this.#stateDirectory);
+    return readRecordNow(this.#stateDirectory, this.#rootFds);
   }
 
   append(append: LogAppend): number {
@@ -201,6 +222,20 @@ export class FileChangeStore implements ChangeStore {
       });
     } catch (error) {
       done(errnoOf(error));
+    }
+  }
+
+  mark(point: PointId, done: (result: number) => void): void {
+    let [left, failed] = [this.#rootFds.length, 0];
+    const marked = (result: number): void => {
+      left -= 1;
+      failed = Math.min(failed, result);
+      if (left === 0) done(failed);
+    };
+    for (const rootFd of this.#rootFds) {
+      const set = setMark(rootFd, point);
+      if (set < 0) marked(set);
+      else if (!this.#blocking.submit("fsync", rootFd, marked)) marked(-ERRNO.EAGAIN);
     }
   }
 

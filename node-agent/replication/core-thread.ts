@@ -70,7 +70,7 @@ function assemble(
     inbox: inboxOf(start),
     blocking,
     applier: new Applier(rootFds),
-    changeStore: new FileChangeStore(start.stateDirectory, blocking),
+    changeStore: new FileChangeStore(start.stateDirectory, rootFds, blocking),
     newServers: (parts) => serve(start, parts, blocking),
     startResync: (job) => startResync(start, job),
     emit: (event) => post({ kind: "event", event }),

@@ -126,8 +126,8 @@ describe.skipIf(!canMount)(`a node that returns ${NEEDS}`, { timeout: 60_000 }, 
     await pair.open({ options: { ...OPTIONS.options, durablePointMs: 100 } });
     await pair.attach();
     const pointOn = (node: TestNode): string => {
-      const found = readRecordNow(join(node.folder, "state"));
-      return found.kind === "record" ? (found.record.points.at(-1) ?? "") : found.why;
+      const found = readRecordNow(join(node.folder, "state"), [node.rootFd()]);
+      return found.kind === "record" ? found.point : found.why;
     };
     const first = pointOn(pair.b);
     await write(pair.a, 5_000_000, "before the point");

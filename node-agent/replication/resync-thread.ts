@@ -6,7 +6,7 @@
 import { join } from "node:path";
 import { type MessagePort, workerData } from "node:worker_threads";
 import { pointOf } from "#model/replication/change-record.ts";
-import { EVERYTHING, NOTHING } from "#model/replication/dirty-set.ts";
+import { EVERYTHING } from "#model/replication/dirty-set.ts";
 import { bootMs } from "../adapters/linux/clock.ts";
 import type {
   OfferedRecord,
@@ -17,7 +17,7 @@ import type {
 } from "../resync/resync.ts";
 import { runResyncSource } from "../resync/source.ts";
 import { runResyncTarget } from "../resync/target.ts";
-import { readRecordNow, removeRecordNow, writeRecordNow } from "./change-store.ts";
+import { notePointNow, readRecordNow, removeRecordNow } from "./change-store.ts";
 import { fullWantedMarker, incompleteMarker, joinedMarker } from "./incomplete-marker.ts";
 import { ResyncCoreLink, type ResyncSpec } from "./resync-link.ts";
 import { connectBlocking, SealedChannel } from "./sealed-channel.ts";
@@ -122,28 +122,23 @@ function runTarget(spec: TargetSpec, link: ResyncCoreLink): string | null {
 
 /** `isJoined`: this copy is the module's, and of the history that is served. */
 function offeredRecord(
-  { stateDirectory, attachmentId }: TargetSpec,
+  { stateDirectory, attachmentId, trees }: TargetSpec,
   isJoined: boolean,
 ): OfferedRecord {
+  const rootFds = trees.map(({ rootFd }) => rootFd);
   const fullWanted = fullWantedMarker(stateDirectory);
   return {
     offer: () => {
       if (fullWanted.isSet()) return { kind: "none", why: "a person asked for it" };
       if (!isJoined) return { kind: "none", why: "the copy is new, or of another history" };
-      const found = readRecordNow(stateDirectory);
+      const found = readRecordNow(stateDirectory, rootFds);
       if (found.kind === "none") return found;
-      const { points, changes } = found.record;
-      const [point] = points;
-      if (point === undefined) return { kind: "none", why: "the record names no durable point" };
-      return { kind: "record", point, hot: changes };
+      return { kind: "record", point: found.point, hot: found.record.changes };
     },
     forget: () => removeRecordNow(stateDirectory),
     complete: () => {
-      const points = [pointOf(attachmentId, 0)];
       fullWanted.clear();
-      writeRecordNow(stateDirectory, {
-        ...{ role: "secondary", points, isStrict: true, changes: NOTHING },
-      });
+      notePointNow(stateDirectory, rootFds, pointOf(attachmentId, 0));
     },
   };
 }

@@ -251,6 +251,8 @@ export class SimDisk {
   readonly markers = new Set<string>();
   /** The record of changes. */
   changes = new SimLog();
+  /** The durable point that the replicated directory itself is marked with. */
+  mark: string | null = null;
   onPersist: (was: NodeDisk | null, now: NodeDisk) => void = () => undefined;
 
   constructor(nowMs: () => number, faults: DiskFaults) {
@@ -297,13 +299,14 @@ export class SimDisk {
     this.#isDamaged = false;
     this.markers.clear();
     this.changes.replace(null);
+    this.mark = null;
     this.tree.clear();
   }
 
   /** Everything as it is now, to be put back later: a machine's snapshot. */
   snapshot(): () => void {
     const [quorum, markers, tree] = [this.#quorum, [...this.markers], this.tree.snapshot()];
-    const changes = this.changes.bytes;
+    const [changes, mark] = [this.changes.bytes, this.mark];
     return () => {
       this.#quorum = quorum;
       this.#isDamaged = false;
@@ -311,6 +314,7 @@ export class SimDisk {
       for (const marker of markers) this.markers.add(marker);
       this.changes = new SimLog();
       this.changes.replace(changes);
+      this.mark = mark;
       tree();
     };
   }

@@ -17,7 +17,10 @@ export function readRecord(disk: SimDisk, bootId: string): FoundRecord {
   if (bytes === null) return { kind: "none", why: "there is no record" };
   const decoded = decodeLog(bytes);
   if (decoded.kind === "doubtful") return { kind: "none", why: `the record ${decoded.why}` };
-  return { kind: "record", record: decoded.record, isSameBoot: decoded.record.bootId === bootId };
+  const { record } = decoded;
+  const point = record.points.find((one) => one === disk.mark);
+  if (point === undefined) return { kind: "none", why: "the record is not of these directories" };
+  return { kind: "record", record, point, isSameBoot: record.bootId === bootId };
 }
 
 /** The change record of a simulated node, in its production form. */
@@ -79,6 +82,12 @@ export class SimChangeStore implements ChangeStore {
       },
       (result) => done(result === 0 && isStill() ? -ERRNO.EBADF : result),
     );
+  }
+
+  mark(point: string, done: (result: number) => void): void {
+    this.#blocking.submitState(() => {
+      this.#disk.mark = point;
+    }, done);
   }
 
   remove(): number {

@@ -56,14 +56,14 @@ export class TargetRun extends ResyncRun {
   #offer(): void {
     const { disk, bootId } = this.host;
     const found = readRecord(disk, bootId);
-    const point = found.kind === "record" ? found.record.points[0] : undefined;
-    if (found.kind === "none" || point === undefined || !disk.markers.has(JOINED)) {
+    if (found.kind === "none" || !disk.markers.has(JOINED)) {
       const why = found.kind === "none" ? found.why : "the copy is new";
       this.send({ kind: "record", point: null, why, hot: [] });
       return;
     }
     const { everything, entries } = found.record.changes;
     const names = entries.map((entry) => Buffer.from(entry.path).toString());
+    const { point } = found;
     this.send({ kind: "record", point, why: "", hot: everything ? null : names });
   }
 
@@ -116,8 +116,14 @@ export class TargetRun extends ResyncRun {
         return;
       }
       disk.tree.flushAll(mark);
-      const points = [pointOf(this.#attachmentId, 0)];
-      const start = { role: "secondary", points, isStrict: true, changes: NOTHING } as const;
+      const point = pointOf(this.#attachmentId, 0);
+      disk.mark = point;
+      const start = {
+        role: "secondary",
+        points: [point],
+        isStrict: true,
+        changes: NOTHING,
+      } as const;
       disk.changes = new SimLog();
       disk.changes.replace(encodeStart(start, this.host.bootId));
       disk.setMarker(INCOMPLETE, false);
