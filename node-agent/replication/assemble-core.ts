@@ -68,14 +68,16 @@ export function assembleCore(ports: CorePorts): Core {
     onGap: (gapMs, endedAtBootMs) => emit({ kind: "gapNoticed", gapMs, endedAtBootMs }),
   });
   const sender = new Sender({ syncMode: ports.syncMode });
-  const onFault = (detail: string): void => {
+  const leaveStep = (detail: string): void => {
     emit({ kind: "localFault", errno: ERRNO.EIO, detail });
-    // What it was is not known, so neither is where.
-    keeper.record.changedEverything();
-    // It may have happened here in part: from now on the copies are not in step.
     primary.diverged(detail);
   };
-  const keeper = new ChangeKeeper(ports.changeStore, sender, onFault);
+  const keeper = new ChangeKeeper(ports.changeStore, sender, leaveStep);
+  const onFault = (detail: string): void => {
+    // It may have happened here in part: the copies are not in step, and where is not known.
+    keeper.giveUp(`an operation failed in part (${detail})`);
+    leaveStep(detail);
+  };
   const servers = ports.newServers({ sink: sender, gate, changes: keeper, onFault });
   for (const server of servers) server.mutations = keeper.record;
   let addresses: readonly PeerAddress[] = [];

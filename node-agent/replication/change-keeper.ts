@@ -68,7 +68,7 @@ export class ChangeKeeper implements ChangeGuard {
     const { whyNone } = this.record;
     this.#hot.isStrict = isAlone;
     if (whyNone !== null) {
-      this.#giveUp(whyNone);
+      this.giveUp(whyNone);
       return;
     }
     this.#hot.restore(this.record.all());
@@ -191,7 +191,7 @@ export class ChangeKeeper implements ChangeGuard {
     if (this.#state === "none") return true;
     if (this.#state !== "open") return false;
     if (this.#hot.size > PLACES_MAX) {
-      this.#giveUp("more changed than a record can hold");
+      this.giveUp("more changed than a record can hold");
       return true;
     }
     if (this.#store.sizeBytes > LOG_BYTES_MAX && !this.#isReplacing) {
@@ -275,10 +275,11 @@ export class ChangeKeeper implements ChangeGuard {
   }
 
   #fail(what: string, result: number): void {
-    this.#giveUp(`the record could not be kept (${what}: ${errnoName(-result)})`);
+    this.giveUp(`the record could not be kept (${what}: ${errnoName(-result)})`);
   }
 
-  #giveUp(why: string): void {
+  /** Where the copies may differ can no longer be told; durable. */
+  giveUp(why: string): void {
     this.record.lose(why);
     const removed = this.#remove();
     if (removed < 0)
