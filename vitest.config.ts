@@ -32,6 +32,7 @@ export default defineConfig({
           "{model,functions,node-agent,console,infra}/**/*.test.ts",
           "test/*.test.ts",
           "test/{setup,playground}/*.test.ts",
+          "test/bench/**/*.test.ts",
         ],
         20_000,
       ),

@@ -4,7 +4,12 @@
  * page is tested with the words that the control plane would send.
  */
 import type { EventRecord } from "#model/contract/events.ts";
-import type { MaintenanceFacts, ModuleReport, ResyncProgress } from "#model/contract/report.ts";
+import type {
+  MaintenanceFacts,
+  ModuleReport,
+  ReplicationTraffic,
+  ResyncProgress,
+} from "#model/contract/report.ts";
 import type {
   ClusterSnapshot,
   ModuleOnNode,
@@ -150,6 +155,19 @@ const CONDITIONS: Readonly<Record<Exclude<Scenario, "empty">, Condition>> = {
   },
 };
 
+const TRAFFIC: ReplicationTraffic = {
+  ...{ intervalMs: 2_000, operationsPerSecond: 1_240.5, bytesPerSecond: 5_081_088 },
+  acknowledgement: {
+    ...{ count: 2_481, medianMs: 0.125, p99Ms: 1 },
+    buckets: [
+      { upToMs: 0.125, count: 1_730 },
+      { upToMs: 0.25, count: 648 },
+      { upToMs: 1, count: 100 },
+      { upToMs: 16, count: 3 },
+    ],
+  },
+};
+
 function reportOf(side: Side, condition: Condition, isFirst: boolean): ModuleReport | null {
   if (side.state === null) return null;
   const leads = side.state === "PRIM" || side.state === "ALONE";
@@ -171,7 +189,9 @@ function reportOf(side: Side, condition: Condition, isFirst: boolean): ModuleRep
     replication: {
       attached: side.attached ?? false,
       lagMs: side.attached === true ? 3 : 0,
-      backlogBytes: 0,
+      backlogBytes: side.attached === true && leads ? 8_192 : 0,
+      traffic: side.attached === true && leads ? TRAFFIC : null,
+      attachedSinceMs: side.attached === true ? NOW_MS - 3 * 3_600_000 : null,
       resync: side.resync ?? null,
       trees: ["/srv/shop"],
     },

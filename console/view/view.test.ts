@@ -12,6 +12,7 @@ import { downText, drawFailover, failoverFigures, isOrderUnsure } from "./failov
 import { ageText, bytesText, durationText, listText, offsetText } from "./format.ts";
 import { keyFacts } from "./key-facts.ts";
 import { certificateText, linkText } from "./node-facts.ts";
+import { replicationOf } from "./replication-view.ts";
 import { topologyOf } from "./topology.ts";
 import { layoutTopology } from "./topology-layout.ts";
 
@@ -268,5 +269,28 @@ describe("figures", () => {
       for (const module of snapshotOf(scenario).modules)
         expect(module.why).not.toContain("undefined");
     }
+  });
+});
+
+describe("replication", () => {
+  const entriesOf = (name: Parameters<typeof moduleOf>[0]) =>
+    replicationOf(moduleOf(name), snapshotOf(name).serverTimeMs);
+
+  test("says what the stream does, its rates, and how long callers waited", () => {
+    const [primary, secondary] = entriesOf("normal");
+    expect(primary?.stream).toEqual({ text: "attached for 3 h", tone: "success" });
+    expect(primary?.facts).toContainEqual({ label: "Operations", text: "1241/s" });
+    expect(primary?.facts).toContainEqual({
+      label: "Waited for the other node",
+      text: "half 0.13 ms, 99 % 1 ms at most",
+    });
+    expect(primary?.waits[0]).toMatchObject({ label: "up to 0.13 ms", count: 1730 });
+    expect(secondary?.waits).toEqual([]);
+  });
+
+  test("never shows a silent node as if it were now", () => {
+    const silent = moduleOf("unprotected").nodes.filter((node) => node.silent);
+    const shown = entriesOf("unprotected").map(({ nodeId }) => nodeId);
+    for (const { nodeId } of silent) expect(shown).not.toContain(nodeId);
   });
 });

@@ -2,8 +2,9 @@
  * Brings addresses to where the records say. Level-triggered: each look starts from the record as
  * it is now, so what was missed, doubled or done by an older call is found and mended. One cluster
  * is worked on by one look at a time; a newer epoch always wins because the record is read again
- * before every step. After a move it looks again at 5, 15, 60 and 180 s: a hung older call to a
- * cloud may land late and put the address back.
+ * before every step. After a move it looks again at 5, 15, 60 and 180 s, after its own start every
+ * 15 s for three minutes, and whenever a call ends that it no longer waited for: a hung older call
+ * to a cloud may land late and put the address back.
  */
 import type { ModuleReport } from "#model/contract/report.ts";
 import { type AddressView, AddressView as AddressViewSchema } from "#model/contract/snapshot.ts";
@@ -12,12 +13,22 @@ import type { ControlPlane } from "../clusters/control-plane.ts";
 import { EVERYWHERE } from "../clusters/records.ts";
 import { clusterTopic } from "../clusters/signals.ts";
 import type { Timer } from "../ports.ts";
-import type { AddressDriver, AddressWant, Observation } from "./address-driver.ts";
+import type { AddressDriver, AddressWant, Observation, Step } from "./address-driver.ts";
 
-export const LOOKS_AFTER_MOVE_MS = [5_000, 15_000, 60_000, 180_000] as const;
-/** A step that did not take is tried again after this, doubled up to the bound. */
+export const LOOKS_MS = {
+  /** What a call of this process does late is seen when it ends. */
+  afterMove: [5_000, 15_000, 60_000, 180_000],
+  /** What a process before this one left behind ends unseen: looked for more often, while it may. */
+  afterStart: Array.from({ length: 12 }, (_, index) => (index + 1) * 15_000),
+} as const;
+/**
+ * A step that did not take is tried again after this, doubled up to the bound: a cloud that is well
+ * again must not be waited for much longer.
+ */
 export const RETRY_MS = 500;
-export const RETRY_MS_MAX = 30_000;
+export const RETRY_MS_MAX = 8_000;
+/** A call that takes longer is let go: others wait behind it. What it does late is mended. */
+export const CALL_MS_MAX = 10_000;
 /** Steps in one look before others of the cluster have their turn. */
 const STEPS_MAX = 3;
 
@@ -26,6 +37,10 @@ export interface ReconcilerParts {
   readonly arbiter: Arbiter;
   readonly driverOf: (kind: string) => AddressDriver | null;
 }
+
+const HANGS = `the call hangs: nothing heard for ${CALL_MS_MAX / 1000} s`;
+const NO_OBSERVATION: Observation = { kind: "unknown", address: null, text: HANGS };
+const NO_STEP: Step = { kind: "retry", text: HANGS };
 
 interface ClusterQueue {
   /** Modules that wait for a look; a set, so its size is bounded by the cluster's modules. */
@@ -38,6 +53,8 @@ export class Reconciler {
   readonly #queues = new Map<string, ClusterQueue>();
   /** Looks due after a move, per module; a further move replaces them. */
   readonly #looks = new Map<string, readonly Timer[]>();
+  /** Modules that this process has looked at before. */
+  readonly #begun = new Set<string>();
   /** At most one retry per module: more would feed each other. */
   readonly #retries = new Map<string, Timer>();
   readonly #failures = new Map<string, number>();
@@ -55,6 +72,10 @@ export class Reconciler {
     const queue = this.#queues.get(clusterId) ?? { waiting: new Set(), isBusy: false };
     this.#queues.set(clusterId, queue);
     queue.waiting.add(moduleId);
+    if (!this.#begun.has(`${clusterId}/${moduleId}`)) {
+      this.#begun.add(`${clusterId}/${moduleId}`);
+      this.#lookLater(clusterId, moduleId, "afterStart");
+    }
     if (!queue.isBusy) void this.#work(clusterId, queue);
   }
 
@@ -102,15 +123,18 @@ export class Reconciler {
       const wanted = await this.#want(clusterId, moduleId);
       if (wanted === null) return;
       const { want, driver } = wanted;
-      const seen = await driver.observe(want);
+      const seen = await this.#within(want, driver.observe(want), NO_OBSERVATION);
       await this.#record(driver, want, seen);
       if (seen.kind === "agrees") {
-        this.#failures.delete(`${clusterId}/${moduleId}`);
+        // Where calls failed before it agreed, one of them may not have ended yet.
+        if (this.#failures.delete(`${clusterId}/${moduleId}`)) {
+          this.#lookLater(clusterId, moduleId, "afterMove");
+        }
         return;
       }
       if (seen.kind === "unknown" || steps === STEPS_MAX) break;
-      const step = await driver.step(want);
-      if (step.kind === "done") this.#lookLater(clusterId, moduleId);
+      const step = await this.#within(want, driver.step(want), NO_STEP);
+      if (step.kind === "done") this.#lookLater(clusterId, moduleId, "afterMove");
       if (step.kind === "waits") {
         await this.#record(driver, want, { ...seen, text: step.text }, "failed");
         break;
@@ -121,6 +145,22 @@ export class Reconciler {
       }
     }
     this.#retry(clusterId, moduleId);
+  }
+
+  /** What a driver's call comes to, or `otherwise` when it hangs; its end is then worth a look. */
+  async #within<T>({ clusterId, moduleId }: AddressWant, call: Promise<T>, otherwise: T) {
+    const late = Promise.withResolvers<T>();
+    let isLate = false;
+    const timer = this.#parts.cp.timers.after(CALL_MS_MAX, () => {
+      isLate = true;
+      late.resolve(otherwise);
+    });
+    const over = (): void => {
+      timer.cancel();
+      if (isLate) this.ask(clusterId, moduleId);
+    };
+    void call.then(over, over);
+    return await Promise.race([call, late.promise]);
   }
 
   async #want(
@@ -134,6 +174,8 @@ export class Reconciler {
     const driver = this.#parts.driverOf(settings.addressDriver);
     const record = await this.#parts.arbiter.record(clusterId, moduleId);
     if (driver === null || record === null || record.primary === null) return null;
+    // A table that was put back may name a primary that is none any more.
+    if (record.isRecovering || record.storeId !== this.#parts.cp.records.storeId) return null;
     const nodeId = record.primary;
     const node = settings.nodes.find((one) => one.id === nodeId);
     const nodeAddress = node?.addresses[settings.networks[0] ?? ""] ?? null;
@@ -181,10 +223,10 @@ export class Reconciler {
     });
   }
 
-  #lookLater(clusterId: string, moduleId: string): void {
-    const key = `${clusterId}/${moduleId}`;
+  #lookLater(clusterId: string, moduleId: string, when: keyof typeof LOOKS_MS): void {
+    const key = `${when}/${clusterId}/${moduleId}`;
     for (const timer of this.#looks.get(key) ?? []) timer.cancel();
-    const timers = LOOKS_AFTER_MOVE_MS.map((delayMs) =>
+    const timers = LOOKS_MS[when].map((delayMs) =>
       this.#parts.cp.timers.after(delayMs, () => this.ask(clusterId, moduleId)),
     );
     this.#looks.set(key, timers);

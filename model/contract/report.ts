@@ -57,6 +57,27 @@ export const ResyncProgress = z.object({
 });
 export type ResyncProgress = z.infer<typeof ResyncProgress>;
 
+const Rate = z.number().check(z.nonnegative());
+
+/** What replication did between two reports. */
+export const ReplicationTraffic = z.object({
+  intervalMs: Count,
+  operationsPerSecond: Rate,
+  bytesPerSecond: Rate,
+  /** How long callers waited for the peer: an upper bound, at most twice the truth. */
+  acknowledgement: z.nullable(
+    z.object({
+      count: Count,
+      /** Null: beyond the last bound. */
+      medianMs: z.nullable(Rate),
+      p99Ms: z.nullable(Rate),
+      /** Buckets that are not empty, in order; `upToMs` null: beyond the last bound. */
+      buckets: z.array(z.object({ upToMs: z.nullable(Rate), count: Count })).check(z.maxLength(32)),
+    }),
+  ),
+});
+export type ReplicationTraffic = z.infer<typeof ReplicationTraffic>;
+
 export const ReplicationFacts = z.object({
   attached: z.boolean(),
   lagMs: Count,
@@ -64,6 +85,10 @@ export const ReplicationFacts = z.object({
   resync: z.nullable(ResyncProgress),
   /** A resync of this copy did not end: it is a mix of older and newer files. */
   halfWritten: z.optional(z.boolean()),
+  /** Null until two reports have been made as primary. */
+  traffic: z.optional(z.nullable(ReplicationTraffic)),
+  /** Since when both copies have been equal but for what is on its way; null: they are not. */
+  attachedSinceMs: z.optional(z.nullable(UnixMs)),
   /** As primary: changes made without the peer, and bytes they wrote. */
   alone: z.optional(z.object({ changes: Count, bytes: Count })),
   trees: z.array(Sentence).check(z.maxLength(64)),

@@ -109,6 +109,8 @@ function settle(s: NodeState, nowMs: BootMs): NodeState {
 function step(s: NodeState, nowMs: BootMs): NodeState {
   const paired = stepVote(s, nowMs);
   if (paired !== s) return paired;
+  const trying = tryDiskAgain(s, nowMs);
+  if (trying !== s) return trying;
   const primary = primaryPeer(s);
   const leader = primary === null ? null : heardPeer(s, primary, nowMs);
   const voted = leader === null ? s : giveStandingVote(s, leader);
@@ -133,6 +135,18 @@ function step(s: NodeState, nowMs: BootMs): NodeState {
     case "broken":
       return s;
   }
+}
+
+/**
+ * A disk that was full or failed may have been mended. While this node leads nothing, the next
+ * resync finds out without harm: it fails again, or makes the copy complete.
+ */
+function tryDiskAgain(s: NodeState, nowMs: BootMs): NodeState {
+  const isIdle = s.role.kind === "waiting" || s.role.kind === "following";
+  if (s.fault === null || !isIdle || nowMs - s.faultSinceMs < s.config.timers.faultRetryMs) {
+    return s;
+  }
+  return report(patch(s, { fault: null }), "event", `tries its disk again, after ${s.fault}`);
 }
 
 type Told = Exclude<NodeEvent, { kind: "started" }>;
@@ -228,7 +242,11 @@ function observeData(s: NodeState, e: DataEvent, nowMs: BootMs): NodeState {
     case "flushFailed":
       return flushFailed(s, e.peer, e.cause);
     case "dataFaulted":
-      return report(patch(s, { fault: e.cause, attachedEpoch: null }), "critical", e.cause);
+      return report(
+        patch(s, { fault: e.cause, faultSinceMs: nowMs, attachedEpoch: null }),
+        "critical",
+        e.cause,
+      );
   }
 }
 

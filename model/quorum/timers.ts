@@ -40,6 +40,8 @@ export type QuorumTimers = {
   readonly releaseWaitMs: number;
   /** Least time between two attempts to bring the peer back: a flapping link must not thrash. */
   readonly resyncHoldOffMs: number;
+  /** A node whose disk failed, and that leads nothing, tries it again after this long. */
+  readonly faultRetryMs: number;
 };
 
 /** The part of a lease that its holder counts: it must end first while clocks drift by 5 %. */
@@ -60,6 +62,7 @@ const COMMON = {
   stopWaitMs: 5000,
   releaseWaitMs: 5000,
   resyncHoldOffMs: 5000,
+  faultRetryMs: 60_000,
 } as const;
 
 /** `fast` for quiet hosts, `default` for cloud VMs, `tolerant` for live migration and overload. */
@@ -213,6 +216,7 @@ const timerNames = [
   "stopWaitMs",
   "releaseWaitMs",
   "resyncHoldOffMs",
+  "faultRetryMs",
 ] as const satisfies readonly (keyof QuorumTimers)[];
 
 /**

@@ -37,6 +37,9 @@ export type WindowError = {
   readonly lastSequence: number;
 };
 
+/** `waitedSinceMs`: when it was submitted; null when it did not have to wait. */
+export type Release<Tag> = (tag: Tag, waitedSinceMs: BootMs | null) => void;
+
 type Entry<Tag> = {
   readonly sequence: number;
   readonly bytes: number;
@@ -48,7 +51,7 @@ type Entry<Tag> = {
 /** `Tag` is whatever the caller wants back when an operation is released. */
 export class SenderWindow<Tag> {
   readonly #limits: WindowLimits;
-  readonly #release: (tag: Tag) => void;
+  readonly #release: Release<Tag>;
   #isPeerRequired = false;
   #isAttached = false;
   #nextSequence = 1;
@@ -63,7 +66,7 @@ export class SenderWindow<Tag> {
   #stranded: Entry<Tag>[] = [];
   #strandedBytes = 0;
 
-  constructor(release: (tag: Tag) => void, limits: WindowLimits = WINDOW_LIMITS) {
+  constructor(release: Release<Tag>, limits: WindowLimits = WINDOW_LIMITS) {
     this.#release = release;
     this.#limits = limits;
   }
@@ -85,11 +88,15 @@ export class SenderWindow<Tag> {
   get unacknowledgedCount(): number {
     return this.#queued + this.#undurable.size + this.#stranded.length;
   }
+  /** Bytes of operations that the peer has not acknowledged as applied. */
+  get unacknowledgedBytes(): number {
+    return this.#bytes + this.#strandedBytes;
+  }
   /** True when the caller should stop taking requests until acknowledgements arrive. */
   get isFull(): boolean {
     return (
       this.unacknowledgedCount >= this.#limits.operationsMax ||
-      this.#bytes + this.#strandedBytes >= this.#limits.bytesMax
+      this.unacknowledgedBytes >= this.#limits.bytesMax
     );
   }
   get #queued(): number {
@@ -122,7 +129,7 @@ export class SenderWindow<Tag> {
     } else if (waits !== null) {
       this.#stranded.push(entry);
     }
-    if (waits === null && o.tag !== null) this.#release(o.tag);
+    if (waits === null && o.tag !== null) this.#release(o.tag, null);
     return sequence;
   }
 
@@ -236,7 +243,7 @@ export class SenderWindow<Tag> {
     const { tag } = entry;
     if (tag === null) return;
     entry.tag = null;
-    this.#release(tag);
+    this.#release(tag, entry.submittedAtMs);
   }
 
   #compact(): void {

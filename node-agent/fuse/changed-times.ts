@@ -28,6 +28,13 @@ export class ChangedTimes {
     if (node.hasChangedTimes) return;
     node.hasChangedTimes = true;
     this.#changed.add(node);
+  }
+
+  /**
+   * Bounds what is remembered. Between two requests only: within one, a time would go out before
+   * the change that made it, or before the file itself.
+   */
+  flushIfMany(): void {
     if (this.#changed.size >= CHANGED_MAX) this.flush();
   }
 

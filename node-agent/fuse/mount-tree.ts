@@ -63,6 +63,8 @@ export type MountError =
   | { readonly kind: "alreadyServed"; readonly path: string }
   /** Something is mounted below, which could not be replicated and would be hidden. */
   | { readonly kind: "nestedMount"; readonly path: string; readonly nested: string }
+  /** Part of what is replicated already: it would be copied twice, in two orders. */
+  | { readonly kind: "insideAnother"; readonly path: string; readonly outer: string }
   | { readonly kind: "noFuse"; readonly path: string; readonly detail: string }
   | { readonly kind: "mountFailed"; readonly path: string; readonly detail: string };
 
@@ -158,12 +160,17 @@ function isServed(path: string): boolean {
 }
 
 function refuseNested(path: string, points: readonly MountPoint[]): Result<void, MountError> {
+  const outer = points.find(
+    (point) => point.type === TYPE && asLatin1(path).startsWith(`${point.path}/`),
+  );
+  if (outer !== undefined) return err({ kind: "insideAnother", path, outer: asUtf8(outer.path) });
   const below = `${asLatin1(path)}/`;
   const nested = points.find((point) => point.path.startsWith(below));
   if (nested === undefined) return ok(undefined);
-  return err({ kind: "nestedMount", path, nested: Buffer.from(nested.path, "latin1").toString() });
+  return err({ kind: "nestedMount", path, nested: asUtf8(nested.path) });
 }
 
+const asUtf8 = (latin1: string): string => Buffer.from(latin1, "latin1").toString();
 const asLatin1 = (path: string): string => Buffer.from(path).toString("latin1");
 
 /** null, or what went wrong. */

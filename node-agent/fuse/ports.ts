@@ -91,6 +91,8 @@ export type FuseServerOptions = {
   readonly blocking: BlockingReads;
   readonly changes: ChangeGuard;
   readonly onFault: (fault: FuseFault) => void;
+  /** The disk beneath failed a call, given as errno: once, however many fail. */
+  readonly onDiskError: (errno: number, operation: string) => void;
   /** Descriptors kept for files that the kernel knows but nobody has open. @default 8192 */
   readonly descriptorsMax?: number;
   /** Pretends that the kernel offers less, to test fallbacks. */

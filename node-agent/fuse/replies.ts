@@ -5,24 +5,28 @@
  * the request and reply buffers are used again at once. `failAll` answers everything that waits,
  * and what completes later is dropped.
  */
-import { ERRNO } from "../adapters/linux/errno.ts";
+import { ERRNO, isDiskError } from "../adapters/linux/errno.ts";
 import { write } from "../adapters/linux/file.ts";
-import type { ReplyGate, Role } from "./ports.ts";
-import { DATA_BYTES_MAX, OUT_HEADER_BYTES } from "./protocol/opcodes.ts";
+import type { FuseServerOptions, ReplyGate, Role } from "./ports.ts";
+import { DATA_BYTES_MAX, OUT_HEADER_BYTES, opcodeName } from "./protocol/opcodes.ts";
 import { Reply, type Request } from "./protocol/request.ts";
 
 /** A reply that cannot be given yet. */
 export class Deferred {
   readonly uniqueLow: number;
   readonly uniqueHigh: number;
+  readonly opcode: number;
   payload: Uint8Array;
 
-  constructor(uniqueLow: number, uniqueHigh: number, payload: Uint8Array) {
-    this.uniqueLow = uniqueLow;
-    this.uniqueHigh = uniqueHigh;
+  constructor(request: Request, payload: Uint8Array) {
+    this.uniqueLow = request.uniqueLow;
+    this.uniqueHigh = request.uniqueHigh;
+    this.opcode = request.opcode;
     this.payload = payload;
   }
 }
+
+type ReplyOptions = Pick<FuseServerOptions, "device" | "gate" | "onDiskError">;
 
 /** Everything but READ and READDIR replies fits: an entry and an open file. */
 const SMALL_BYTES_MAX = 256;
@@ -36,11 +40,15 @@ export class Replies {
   /** Not the request's own reply buffer: that one may be half filled while another completes. */
   #large: Reply | null = null;
   readonly #pending = new Set<Deferred>();
+  readonly #onDiskError: (errno: number, operation: string) => void;
+  /** The owner has been told that something failed here: what follows from it is no news. */
+  isFaulted = false;
   role: Role = "secondary";
 
-  constructor(device: number, gate: ReplyGate, request: Request, reply: Reply) {
-    this.#device = device;
-    this.#gate = gate;
+  constructor(options: ReplyOptions, request: Request, reply: Reply) {
+    this.#device = options.device;
+    this.#gate = options.gate;
+    this.#onDiskError = options.onDiskError;
     this.#request = request;
     this.#reply = reply;
   }
@@ -61,6 +69,7 @@ export class Replies {
 
   /** Answers the current request with an error, given as -errno. */
   fail(error: number): void {
+    this.#lookForDiskError(error, this.#request.opcode);
     if (!this.#mayReply()) {
       this.#hold(this.defer(0), error);
       return;
@@ -72,7 +81,7 @@ export class Replies {
   /** Keeps what is in the reply buffer as the current request's reply, for `complete`. */
   defer(payloadLength: number): Deferred {
     const payload = this.#reply.bytes.slice(OUT_HEADER_BYTES, OUT_HEADER_BYTES + payloadLength);
-    const deferred = new Deferred(this.#request.uniqueLow, this.#request.uniqueHigh, payload);
+    const deferred = new Deferred(this.#request, payload);
     this.#pending.add(deferred);
     return deferred;
   }
@@ -85,6 +94,7 @@ export class Replies {
   /** Gives a deferred reply, or `error` (-errno) in its place. A second call does nothing. */
   complete(deferred: Deferred, error: number): void {
     if (!this.#pending.has(deferred)) return;
+    this.#lookForDiskError(error, deferred.opcode);
     if (!this.#mayReply()) {
       this.#hold(deferred, error);
       return;
@@ -103,6 +113,15 @@ export class Replies {
   failAll(error: number): void {
     for (const deferred of this.#pending) this.#writeDeferred(deferred, error);
     this.#pending.clear();
+  }
+
+  /** The application is told all the same: that a disk fails is no secret to keep from it. */
+  #lookForDiskError(error: number, opcode: number): void {
+    // On a secondary EROFS is our own word; on a primary the disk became read-only.
+    const isReadOnly = error === -ERRNO.EROFS && this.role === "primary";
+    if (this.isFaulted || (!isReadOnly && !isDiskError(error))) return;
+    this.isFaulted = true;
+    this.#onDiskError(-error, opcodeName(opcode));
   }
 
   /** A secondary promises nothing, so nothing of what it answers depends on a lease. */

@@ -55,7 +55,11 @@ describe("the server", () => {
     isGateOpen = true;
     isRecorded = true;
     touched = [];
+    start();
+  });
+  function start(o: { readonly descriptorsMax?: number } = {}): void {
     server = new FuseServer({
+      ...o,
       device: kernel.device,
       tree: { number: 0, id: 1, rootFd, exclusions: [] },
       ids: new FileIdAllocator(1),
@@ -78,13 +82,14 @@ describe("the server", () => {
         },
         born: () => undefined,
       },
+      onDiskError: (errno, operation) => faults.push(`disk ${operation}: ${errno}`),
       onFault: (fault) => faults.push(`${fault.operation}: ${fault.detail}`),
     });
     kernel.askInit();
     server.handleReadable(1);
     kernel.reply();
     server.setRole("primary");
-  });
+  }
   afterEach(() => {
     server.close();
     kernel.close();
@@ -197,6 +202,49 @@ describe("the server", () => {
     const times = operations.filter(({ kind }) => kind === "setattr");
     expect(times.map((o) => ("id" in o ? o.id : 0))).toEqual([1, 2]);
   });
+
+  test("however much changes at once, no time is sent of a file not yet told of, or before a change", () => {
+    for (let n = 0; n < 1500; n += 1) {
+      kernel.ask(OPCODE.MKNOD, ROOT, body(0o100644, 0, 0, 0, `f${n}`));
+      server.handleReadable(1);
+      kernel.reply();
+    }
+    const created = new Set([1]);
+    let rootChanged = 0;
+    for (const [at, o] of operations.entries()) {
+      if (o.kind === "create") {
+        created.add(o.id);
+        rootChanged = at;
+      }
+      if (o.kind === "setattr") expect(created).toContain(o.id);
+    }
+    const times = operations.flatMap((o, at) => (o.kind === "setattr" && o.id === 1 ? [at] : []));
+    expect(times.length).toBeGreaterThan(0);
+    server.flushTimes();
+    const last = operations.findLastIndex((o) => o.kind === "setattr" && o.id === 1);
+    expect(last).toBeGreaterThan(rootChanged);
+  });
+
+  test.skipIf(effectiveUid() !== 0)(
+    "a file that was evicted and removed is not taken for the next of its inode number (needs root)",
+    () => {
+      server.close();
+      kernel.close();
+      kernel = new FakeKernel();
+      start({ descriptorsMax: 4 });
+      for (let round = 0; round < 20; round += 1) {
+        call(OPCODE.MKNOD, ROOT, 0o100644, 0, 0, 0, `old${round}`);
+        for (let n = 0; n < 70; n += 1) {
+          call(OPCODE.MKNOD, ROOT, 0o100644, 0, 0, 0, `other${round}-${n}`);
+        }
+        call(OPCODE.UNLINK, ROOT, `old${round}`);
+        const reply = call(OPCODE.MKNOD, ROOT, 0o100644, 0, 0, 0, `new${round}`);
+        const nodeId = reply?.payload.readUInt32LE(0) ?? 0;
+        expect(call(OPCODE.GETATTR, nodeId, 0, 0, 0n)?.error).toBe(0);
+      }
+      expect(faults).toEqual([]);
+    },
+  );
 
   test("cuts a copied range into writes and answers after the last", () => {
     const from = create("a");

@@ -101,6 +101,7 @@ export class FuseServer implements FuseService {
       if (!this.wantsRequests) return handled;
       const length = read(this.device, request.bytes, request.bytes.length);
       if (length > 0) {
+        this.#tree.times.flushIfMany();
         this.#handle();
       } else if (length === -ERRNO.ENODEV || length === -ERRNO.EBADF || length === 0) {
         return -ERRNO.ENODEV;

@@ -86,7 +86,7 @@ export class TreeContext {
     });
     this.times = new ChangedTimes(this.nodes, this.bindings, this.#sink);
     this.reports = new MutationReports(tree.number, this.paths);
-    this.replies = new Replies(options.device, options.gate, this.request, this.reply);
+    this.replies = new Replies(options, this.request, this.reply);
     this.caller = new Caller();
     this.blocking = options.blocking;
     this.changes = options.changes;
@@ -202,6 +202,7 @@ export class TreeContext {
 
   /** What must not happen did: the application sees EIO, and the owner hears of it. */
   fault(operation: string, error: number | string): number {
+    this.replies.isFaulted = true;
     this.#options.onFault({ operation, detail: String(error) });
     return -ERRNO.EIO;
   }

@@ -9,7 +9,9 @@ let engines: FakeEngine[];
 let events: DataPlaneEvent[];
 let cell: LeaseCell;
 let plane: DataPlane;
+let isSynced: boolean;
 beforeEach(() => {
+  isSynced = true;
   [calls, engines, events, cell] = [[], [], [], new LeaseCell()];
   plane = newPlane(() => undefined);
 });
@@ -17,6 +19,10 @@ beforeEach(() => {
 function newPlane(prepare: (engine: FakeEngine, number: number) => void): DataPlane {
   return new DataPlane({
     cell,
+    sync: async () => {
+      calls.push("sync");
+      return isSynced;
+    },
     newEngine: () => {
       const engine = new FakeEngine(`e${engines.length + 1}`, calls);
       engines.push(engine);
@@ -37,6 +43,20 @@ const told = (kind: DataPlaneEvent["kind"]) => until(() => kinds().includes(kind
 const engine = (number: number): FakeEngine => engines[number - 1] ?? new FakeEngine("none");
 
 describe("in order", () => {
+  test.each([true, false])(
+    "once closed, it says whether the copy is on its disk (%s)",
+    async (is) => {
+      isSynced = is;
+      plane.serve(3, "none");
+      await until(() => calls.includes("e1 serve 3 none"));
+      plane.close();
+      await told("closed");
+      expect(calls.slice(-3)).toEqual(["e1 close", "e1 is closed", "sync"]);
+      expect(events.at(-1)).toEqual({ kind: "closed", isSynced: is });
+      expect(plane.isClosed).toBe(true);
+    },
+  );
+
   test("a primary is opened, served, then told who must acknowledge", async () => {
     plane.serve(3, "none");
     plane.serve(3, "peer");

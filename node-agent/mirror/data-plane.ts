@@ -28,6 +28,8 @@ export type DataPlaneEvent =
 
 export type DataPlaneOptions = {
   newEngine(): ReplicationEngine;
+  /** Brings this node's copy to its disk; false when that failed, or nobody can tell. */
+  sync(): Promise<boolean>;
   readonly open: OpenOptions;
   readonly cell: LeaseCell;
   onEvent(event: DataPlaneEvent): void;
@@ -182,8 +184,12 @@ export class DataPlane {
 
   close(): void {
     const closed = async () => {
+      this.#closing += 1;
       await this.#close(false);
-      this.#options.onEvent({ kind: "closed", isSynced: true });
+      // Also where nothing was open: an agent before this one may have written.
+      const isSynced = await this.#options.sync();
+      this.#closing -= 1;
+      this.#options.onEvent({ kind: "closed", isSynced });
     };
     this.#then(closed, closed);
   }

@@ -13,6 +13,7 @@ import type { EngineEvent, ResyncProgress } from "../replication/engine.ts";
 import type { MirrorModule, ModuleHappening } from "./mirror-module.ts";
 import { moduleReport } from "./module-report.ts";
 import { type MirrorPortsBase, type OpenMirror, openMirror } from "./open-mirror.ts";
+import { TrafficMeter } from "./replication-traffic.ts";
 import { verbTarget } from "./verb-target.ts";
 
 export type HostedOptions = {
@@ -38,7 +39,9 @@ export class HostedMirror {
   readonly #waiting = new Set<() => void>();
   readonly #started = Promise.withResolvers<boolean>();
   #resync: ResyncProgress | null = null;
-  #isAttached = false;
+  /** Since when the live stream runs, by the wall clock. */
+  #attachedSinceMs: UnixMs | null = null;
+  readonly #traffic = new TrafficMeter();
   #isClosed = false;
   #shown = "";
   #sinceMs: UnixMs;
@@ -167,12 +170,12 @@ export class HostedMirror {
       this.#options.ports.restartAgent(`${this.installed.moduleId}: ${event.detail}`);
     }
     if (event.kind === "attached") {
-      this.#isAttached = true;
+      this.#attachedSinceMs = this.#options.nowUnixMs();
       const text = `the live stream is attached: both copies are equal${howText(this.#resync)}`;
       this.#resync = null;
       this.#options.tell({ kind: "resyncFinished", severity: "S", text });
     }
-    if (event.kind === "detached" || event.kind === "peerFault") this.#isAttached = false;
+    if (event.kind === "detached" || event.kind === "peerFault") this.#attachedSinceMs = null;
     if (event.kind === "resyncProgress") this.#resync = event.progress;
     if (event.kind === "resyncFailed") {
       this.#resync = null;
@@ -192,6 +195,9 @@ export class HostedMirror {
     const isPeers = cell.peerGrantUntilBootMs(epoch) > nowMs;
     const other = this.#options.nodes.find((node) => node !== nodeId) ?? "peer";
     const metrics = await module.data.engine?.metrics();
+    const isPrimary = module.disk.primary === nodeId;
+    const isAttached =
+      this.#attachedSinceMs !== null && module.data.isOpen && module.target.state !== "ALONE";
     return moduleReport({
       ...{ module, trees, sinceMs: this.#sinceMs, resync: this.#resync },
       moduleId: this.installed.moduleId,
@@ -202,7 +208,9 @@ export class HostedMirror {
       version: this.installed.version,
       warnings: this.installed.warnings,
       metrics: metrics ?? null,
-      isAttached: this.#isAttached && module.data.isOpen && module.target.state !== "ALONE",
+      traffic: metrics && isPrimary ? this.#traffic.read(metrics, nowMs) : null,
+      isAttached,
+      attachedSinceMs: isAttached ? this.#attachedSinceMs : null,
       leaseRemainingMs: cell.servingEpoch === null ? null : remainingMs,
       grantVoters: [isPeers || until === Number.POSITIVE_INFINITY ? other : "witness"],
     });

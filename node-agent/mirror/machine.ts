@@ -7,6 +7,7 @@ import { fullWantedMarker, incompleteMarker } from "../replication/incomplete-ma
 import { QuorumStore } from "./quorum-store.ts";
 import type { ServiceParts } from "./service.ts";
 import { type MachineParts, machineParts } from "./service-parts.ts";
+import { syncTrees } from "./sync-trees.ts";
 
 /** What a mirror module finds on the machine that it runs on. */
 export interface MirrorMachine {
@@ -15,6 +16,8 @@ export interface MirrorMachine {
   makeFolder(path: string): void;
   /** Looks into the directories themselves; makes those that are not there yet. */
   inspectData(trees: readonly string[]): "empty" | "hasData" | "unknown";
+  /** Brings the copies to their disks; false when a disk failed, or nobody can tell. */
+  syncData(trees: readonly string[]): Promise<boolean>;
   /** A resync into the copies of the module with that folder began and has not ended. */
   isHalfWritten(folder: string): boolean;
   /** The next resync into those copies compares everything; durable when it returns. */
@@ -44,6 +47,7 @@ export const thisMachine: MirrorMachine = {
       return "unknown";
     }
   },
+  syncData: syncTrees,
   isHalfWritten: (folder) => incompleteMarker(folder).isSet(),
   wantFullResync: (folder) => fullWantedMarker(folder).set(),
   serviceParts: machineParts,

@@ -91,6 +91,8 @@ export class MirrorModule {
   #lostAtMs = Number.NEGATIVE_INFINITY;
   #isKilling = false;
   #isLeaving = false;
+  /** Where what is said to a command is gathered, while it is decided about. */
+  #said: string[] | null = null;
   readonly #gate = new MountGate();
 
   constructor(options: MirrorModuleOptions) {
@@ -152,13 +154,25 @@ export class MirrorModule {
     return this.#loop.disk.isStartWanted || this.#startsAgain;
   }
 
-  command(command: Command): void {
+  /** Returns what the protocol says to it at once, a refusal among it (isRefusal). */
+  command(command: Command): readonly string[] {
     // The newest wish counts: a stop must not end in a start that somebody asked for before.
     if (command.kind !== "maintenanceOn" && command.kind !== "maintenanceOff") {
       this.#startsAgain = false;
       this.#action = ACTION_OF[command.kind];
     }
-    this.#post({ kind: "commanded", command });
+    const said: string[] = [];
+    this.#said = said;
+    try {
+      this.#post({ kind: "commanded", command });
+    } finally {
+      this.#said = null;
+    }
+    return said;
+  }
+
+  newId(): string {
+    return this.#options.newId();
   }
 
   /** A person works on the machines: nothing is done by itself. */
@@ -340,6 +354,7 @@ export class MirrorModule {
         this.#setTarget(effect.state, effect.isReady, effect.reason);
         return;
       case "report":
+        this.#said?.push(effect.text);
         this.#say("decided", SEVERITY[effect.severity], effect.text);
         return;
       default:

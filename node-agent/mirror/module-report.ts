@@ -1,4 +1,4 @@
-import type { ModuleReport, ReplicationFacts } from "#model/contract/report.ts";
+import type { ModuleReport, ReplicationFacts, ReplicationTraffic } from "#model/contract/report.ts";
 import type { UnixMs } from "#model/shared/ids.ts";
 import { statusOf } from "#model/states/node-state.ts";
 import type { EngineMetrics, ResyncProgress } from "../replication/engine.ts";
@@ -15,7 +15,9 @@ export type ReportInputs = {
   readonly sinceMs: UnixMs;
   readonly metrics: EngineMetrics | null;
   readonly resync: ResyncProgress | null;
+  readonly traffic: ReplicationTraffic | null;
   readonly isAttached: boolean;
+  readonly attachedSinceMs: UnixMs | null;
   /** See replication/incomplete-marker.ts. */
   readonly isHalfWritten: boolean;
   readonly leaseRemainingMs: number | null;
@@ -95,7 +97,9 @@ function replicationFacts(inputs: ReportInputs): ReplicationFacts {
   return {
     attached: inputs.isAttached,
     lagMs: Math.max(0, Math.round(metrics?.oldestUnacknowledgedMs ?? 0)),
-    backlogBytes: 0,
+    backlogBytes: metrics?.bytesUnacknowledged ?? 0,
+    traffic: inputs.traffic,
+    attachedSinceMs: inputs.attachedSinceMs,
     halfWritten: inputs.isHalfWritten,
     ...(metrics === null || inputs.module.disk.primary !== inputs.nodeId
       ? {}

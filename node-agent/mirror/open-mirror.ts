@@ -119,6 +119,7 @@ export function openMirror(
     newDataPlane: (onEvent) =>
       new DataPlane({
         newEngine: ports.newEngine,
+        sync: () => machine.syncData(trees),
         cell,
         onEngineEvent: ports.onEngineEvent,
         onEvent: (event) => {
@@ -174,7 +175,8 @@ function quorumConfig(
 }
 
 const treesOf = (config: MirrorConfig) =>
-  (config.rfs?.replicated ?? []).map(({ dir, notReplicated }) => ({
+  (config.rfs?.replicated ?? []).map(({ dir, toCheck, notReplicated }) => ({
     path: dir,
+    toCheck,
     notReplicated: notReplicated.flatMap((one) => (one.kind === "path" ? [one.path] : [])),
   }));

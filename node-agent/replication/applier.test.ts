@@ -70,6 +70,15 @@ describe("an applier", () => {
     data: name(text),
   });
 
+  const rename = (from: string, to: string): Operation => ({
+    kind: "rename",
+    parent: 1,
+    name: name(from),
+    newParent: 1,
+    newName: name(to),
+    flags: 0,
+  });
+
   test("gives what it makes exactly the mode it was born with, whatever the umask", () => {
     const before = process.umask(0o077);
     apply(create(2, "f", 0o100666), {
@@ -95,14 +104,7 @@ describe("an applier", () => {
   );
 
   test("writes, truncates and allocates by id, not by name", () => {
-    apply(create(2, "f"), write(2, "hello"), {
-      kind: "rename",
-      parent: 1,
-      name: name("f"),
-      newParent: 1,
-      newName: name("g"),
-      flags: 0,
-    });
+    apply(create(2, "f"), write(2, "hello"), rename("f", "g"));
     apply(write(2, "!", 5), { kind: "truncate", id: 2, sizeBytes: 4 });
     expect(readFileSync(at("g"), "utf8")).toBe("hell");
     apply({ kind: "fallocate", id: 2, mode: 0, offsetBytes: 0, lengthBytes: 100 });
@@ -218,6 +220,45 @@ describe("an applier", () => {
       expect(readFileSync(at(`f${id}`), "utf8")).toBe(`${id}`);
     }
     expect(applier.files.openCount).toBeLessThanOrEqual(1025);
+  });
+
+  // Without root there are no file handles, and every file keeps its descriptor.
+  describe.skipIf(!isRoot)("with more files than descriptors (needs root)", () => {
+    const PATHS_MAX = 3;
+    const count = 40;
+    const crowd = (): void => {
+      applier = new Applier([root], PATHS_MAX);
+      for (let id = 2; id < count; id += 1) {
+        apply({ kind: "mkdir", id, parent: 1, name: name(`d${id}`), birth: birth(0o040755) });
+      }
+    };
+
+    test("reaches every one of them, below renamed directories too", () => {
+      crowd();
+      expect(applier.files.pathCount).toBeLessThanOrEqual(PATHS_MAX + 1);
+      apply(rename("d2", "moved"));
+      apply({ ...create(100, "f"), parent: 2 }, write(100, "deep"), { kind: "forget", id: 3 });
+      expect(readFileSync(at("moved/f"), "utf8")).toBe("deep");
+      apply({ kind: "setattr", id: 4, mode: 0o700 });
+      expect(statSync(at("d4")).mode & 0o777).toBe(0o700);
+      expect(applier.apply({ ...create(101, "f"), parent: 3 })).toBe(-ERRNO.ESTALE);
+      expect(applier.files.pathCount).toBeLessThanOrEqual(PATHS_MAX + 1);
+    });
+
+    test("a file that loses its last name can be written on, however it is lost", () => {
+      crowd();
+      writeFileSync(at("a"), "");
+      writeFileSync(at("b"), "");
+      apply({ kind: "bind", id: 100, parent: 1, name: name("a") });
+      apply({ kind: "bind", id: 101, parent: 1, name: name("b") });
+      for (let id = 2; id < 20; id += 1) apply({ kind: "setattr", id, mode: 0o700 });
+      apply({ kind: "unlink", parent: 1, name: name("a") });
+      writeFileSync(at("c"), "");
+      apply(rename("c", "b"));
+      for (let id = 2; id < 20; id += 1) apply({ kind: "setattr", id, mode: 0o755 });
+      apply(write(100, "ghost"), write(101, "ghost"));
+      expect([existsSync(at("a")), readFileSync(at("b"), "utf8")]).toEqual([false, ""]);
+    });
   });
 
   test("a held file stays open while a helper thread uses it, though it is forgotten", () => {

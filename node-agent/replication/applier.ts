@@ -68,8 +68,8 @@ export class Applier {
   readonly #there = new Stat();
 
   /** `roots`: readable descriptors of the real directories, in the order of the trees. */
-  constructor(roots: readonly number[]) {
-    this.files = new FileTable(roots);
+  constructor(roots: readonly number[], pathsMax?: number) {
+    this.files = new FileTable(roots, pathsMax);
     this.#rootCount = roots.length;
     this.#reports = new AppliedReports(roots, this.files);
   }
@@ -87,6 +87,7 @@ export class Applier {
 
   /** 0, or -errno with nothing promised about this operation. fsync and syncfs are the caller's. */
   apply(o: Operation): number {
+    this.files.trim();
     this.#reports.before(o);
     const result = this.#perform(o);
     this.#reports.after(o);
@@ -250,7 +251,9 @@ export class Applier {
   #remove(o: Of<"unlink" | "rmdir">): number {
     const parent = this.files.descriptor(o.parent);
     if (parent < 0) return parent;
-    return unlinkat(parent, withNul(o.name), o.kind === "rmdir" ? AT_REMOVEDIR : 0);
+    const name = withNul(o.name);
+    const kept = this.files.keepFrom(parent, name);
+    return kept < 0 ? kept : unlinkat(parent, name, o.kind === "rmdir" ? AT_REMOVEDIR : 0);
   }
 
   #rename(o: Of<"rename">): number {
@@ -258,7 +261,10 @@ export class Applier {
     if (parent < 0) return parent;
     const newParent = this.files.descriptor(o.newParent);
     if (newParent < 0) return newParent;
-    return renameat2(parent, withNul(o.name), newParent, withNul(o.newName), o.flags);
+    const newName = withNul(o.newName);
+    const kept = this.files.keepFrom(newParent, newName);
+    if (kept < 0) return kept;
+    return renameat2(parent, withNul(o.name), newParent, newName, o.flags);
   }
 
   #resize(o: Of<"truncate" | "fallocate">): number {

@@ -5,7 +5,7 @@
 
 import type { MutationListener } from "#model/replication/dirty-set.ts";
 import type { BootMs, ModuleId, NodeId } from "#model/shared/ids.ts";
-import { ERRNO } from "../adapters/linux/errno.ts";
+import { ERRNO, errnoName } from "../adapters/linux/errno.ts";
 import type { ChangeGuard, FuseService, ReplyGate } from "../fuse/ports.ts";
 import type { LeaseCell } from "../peer/lease-cell.ts";
 import { Acceptor } from "./acceptor.ts";
@@ -30,7 +30,10 @@ export type ServerParts = {
   readonly sink: OperationSink;
   readonly gate: ReplyGate;
   readonly changes: ChangeGuard;
+  /** Something was done here in part: the copies may differ now. */
   readonly onFault: (detail: string) => void;
+  /** The disk failed; what it holds of what was answered is not less than before. */
+  readonly onDiskError: (errno: number, operation: string) => void;
 };
 
 export type CorePorts = {
@@ -78,7 +81,12 @@ export function assembleCore(ports: CorePorts): Core {
     keeper.giveUp(`an operation failed in part (${detail})`);
     leaveStep(detail);
   };
-  const servers = ports.newServers({ sink: sender, gate, changes: keeper, onFault });
+  const onDiskError = (errno: number, operation: string): void => {
+    emit({ kind: "localFault", errno, detail: `${operation}: ${errnoName(errno)}` });
+  };
+  const servers = ports.newServers({
+    ...{ sink: sender, gate, changes: keeper, onFault, onDiskError },
+  });
   for (const server of servers) server.mutations = keeper.record;
   let addresses: readonly PeerAddress[] = [];
   const sessions = new Sessions();

@@ -83,10 +83,11 @@ export class CoreCommands {
       case "cancelResync":
         primary.cancelResync();
         return;
-      case "resyncDied":
-        if (message.role === "source") primary.onCopied(message.reason);
-        else secondary.onCopied(message.reason);
+      case "resyncDied": {
+        const side = message.role === "source" ? primary : secondary;
+        side.onCopied({ reason: message.reason, errno: null });
         return;
+      }
       default:
         assertNever(message);
     }
@@ -244,10 +245,14 @@ export class CoreCommands {
         left -= 1;
         if (result < 0) failed = result;
       });
-      if (!isTaken) failed = -ERRNO.EAGAIN;
+      if (isTaken) return;
+      left -= 1;
+      failed = -ERRNO.EAGAIN;
     });
     this.#wait(id, FLUSH_MS_MAX, () => {
-      if (failed < 0) return err(wrong(`sync: ${errnoName(failed)}`));
+      // A disk that fails must be able to hand over: the peer's copy is what counts then.
+      const isNeeded = !sender.window.isPeerRequired;
+      if (failed < 0 && isNeeded) return err(wrong(`sync: ${errnoName(failed)}`));
       if (left === 0) return ok(undefined);
       if (sender.window.isPeerRequired && !primary.isAttached) {
         return err({ kind: "detached", detail: "no peer is attached" });
@@ -296,6 +301,9 @@ export class CoreCommands {
     const oldestMs = sender.window.oldestSubmittedAtMs();
     return {
       operationsSubmitted: sender.operationsSubmitted,
+      bytesSubmitted: sender.bytesSubmitted,
+      bytesUnacknowledged: sender.window.unacknowledgedBytes,
+      latencies: sender.latencies.counts,
       changesAlone: sender.alone.changes,
       bytesAlone: sender.alone.bytes,
       operationsApplied: secondary.operationsApplied,

@@ -104,6 +104,7 @@ function serve(start: CoreStart, parts: ServerParts, blocking: BlockingPool): Fu
         gate: parts.gate,
         blocking,
         changes: parts.changes,
+        onDiskError: parts.onDiskError,
         onFault: ({ operation, detail }) => parts.onFault(`${operation}: ${detail}`),
       }),
   );

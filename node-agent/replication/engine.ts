@@ -17,6 +17,7 @@
  * method that names an epoch is refused when the engine has already been told of a newer one.
  */
 
+import type { LatencyCounts } from "#model/replication/latency-histogram.ts";
 import type { BootMs, Epoch, NodeId } from "#model/shared/ids.ts";
 import type { Result } from "#model/shared/result.ts";
 import type { SessionKeys } from "../peer/session-keys.ts";
@@ -28,6 +29,8 @@ export type ReplicatedTree = {
   readonly path: string;
   /** Paths relative to `path` that stay local to this node (`<notreplicated>`). */
   readonly notReplicated: readonly string[];
+  /** Relative paths that must exist, or nothing is opened: a disk may not be mounted (`<tocheck>`). */
+  readonly toCheck?: readonly string[];
 };
 
 export type OpenOptions = {
@@ -91,6 +94,11 @@ export type ResyncProgress = {
 /** Counters since `open`; for `status`, events and figures. */
 export type EngineMetrics = {
   readonly operationsSubmitted: number;
+  /** Written by them. */
+  readonly bytesSubmitted: number;
+  readonly bytesUnacknowledged: number;
+  /** Of those whose caller waited for the peer, from submission to answer. */
+  readonly latencies: LatencyCounts;
   /** Primary: changes made without the peer, and bytes they wrote; its copy may lack them. */
   readonly changesAlone: number;
   readonly bytesAlone: number;

@@ -3,9 +3,9 @@
  * the operation that made or bound the file, and then stands for that inode whatever happens to
  * its names; no path is ever looked up again.
  *
- * Each entry holds an O_PATH descriptor, or a real one once data is written. Real ones of files
- * are bounded (`OPEN_FILES_MAX`, the oldest is given back); O_PATH ones live until the primary's
- * kernel forgets the id, so that both nodes hold about the same number.
+ * Each entry holds an O_PATH descriptor, or a real one once data is written. Both are bounded: of
+ * too many real ones the oldest is given back, of too many O_PATH ones the oldest are parked
+ * (parked-files.ts). Entries live until the primary's kernel forgets the id.
  */
 
 import { assert } from "#model/shared/assert.ts";
@@ -26,12 +26,18 @@ import {
 } from "../adapters/linux/file.ts";
 import { Stat } from "../adapters/linux/stat.ts";
 import type { FileId } from "./operation.ts";
+import { ParkedFiles } from "./parked-files.ts";
 
 const OPEN_FILES_MAX = 1024;
+/** As many as the primary keeps of files that nobody has open. */
+const PATHS_MAX = 8192;
+/** Parked per round once there are too many. */
+const PARKED_PER_ROUND = 64;
+const PATH_FLAGS = O_PATH | O_CLOEXEC;
 const OWNER_MAY_WRITE = 0o600;
 
 type Entry = {
-  /** O_PATH, or -1 while `open` stands in for it. */
+  /** O_PATH, or -1 while `open` stands in for it or the file is parked. */
   path: number;
   /** Opened for reading and writing (a directory: for reading), or -1. */
   open: number;
@@ -47,10 +53,21 @@ export class FileTable {
   readonly #entries = new Map<FileId, Entry>();
   /** Ids with a real descriptor, oldest first. */
   readonly #opened = new Set<FileId>();
+  /** Ids with an O_PATH descriptor, oldest first. */
+  readonly #paths = new Set<FileId>();
+  readonly #parked: ParkedFiles;
+  readonly #pathsMax: number;
 
   /** `roots` are readable descriptors of the trees' directories; they stay the caller's. */
-  constructor(roots: readonly number[]) {
+  constructor(roots: readonly number[], pathsMax = PATHS_MAX) {
     this.#roots = roots;
+    this.#parked = new ParkedFiles(roots);
+    this.#pathsMax = pathsMax;
+  }
+
+  /** O_PATH descriptors held. */
+  get pathCount(): number {
+    return this.#paths.size;
   }
 
   /** Real descriptors of files, without the O_PATH ones. */
@@ -64,17 +81,39 @@ export class FileTable {
     if (root !== undefined) return root;
     const entry = this.#entries.get(id);
     if (entry === undefined) return -ERRNO.ESTALE;
-    return entry.open >= 0 ? entry.open : entry.path;
+    return entry.open >= 0 ? entry.open : this.#path(id, entry);
   }
 
   has(id: FileId): boolean {
-    return this.descriptor(id) >= 0;
+    return this.#roots[id - 1] !== undefined || this.#entries.has(id);
+  }
+
+  /** Closes what is too much. Between two operations only: descriptors given out end here. */
+  trim(): void {
+    if (this.#paths.size <= this.#pathsMax) return;
+    let rounds = PARKED_PER_ROUND;
+    for (const id of this.#paths) {
+      if (rounds === 0) return;
+      rounds -= 1;
+      this.#paths.delete(id);
+      const entry = this.#entries.get(id);
+      if (entry === undefined || entry.path < 0) continue;
+      if (entry.users === 0 && entry.open < 0 && this.#parked.park(id, entry.path)) entry.path = -1;
+      else this.#paths.add(id);
+    }
+  }
+
+  /** Before `name` is taken from `directory`: what had no other name must live on by a descriptor. */
+  keepFrom(directory: number, name: Uint8Array): number {
+    const id = this.#parked.losing(directory, name);
+    return id === 0 ? 0 : Math.min(0, this.descriptor(id));
   }
 
   /** Takes over an O_PATH descriptor. */
   addPath(id: FileId, path: number): void {
     assert(!this.has(id), "an id is introduced once");
     this.#entries.set(id, { path, open: -1, users: 0, isForgotten: false });
+    this.#paths.add(id);
   }
 
   /** Takes over a descriptor opened for reading and writing. */
@@ -91,7 +130,8 @@ export class FileTable {
     const entry = this.#entries.get(id);
     if (entry === undefined) return -ERRNO.ESTALE;
     if (entry.open >= 0) return entry.open;
-    const open = openReal(entry.path);
+    const path = this.#path(id, entry);
+    const open = path < 0 ? path : openReal(path);
     if (open < 0) return open;
     entry.open = open;
     this.#noteOpened(id);
@@ -121,6 +161,8 @@ export class FileTable {
     if (entry === undefined) return;
     this.#entries.delete(id);
     this.#opened.delete(id);
+    this.#paths.delete(id);
+    this.#parked.drop(id);
     entry.isForgotten = true;
     if (entry.users === 0) closeBoth(entry);
   }
@@ -128,6 +170,15 @@ export class FileTable {
   /** A new attachment starts with the roots alone. */
   clear(): void {
     for (const id of [...this.#entries.keys()]) this.forget(id);
+  }
+
+  #path(id: FileId, entry: Entry): number {
+    if (entry.path >= 0) return entry.path;
+    const path = this.#parked.wake(id, PATH_FLAGS);
+    if (path < 0) return path;
+    entry.path = path;
+    this.#paths.add(id);
+    return path;
   }
 
   #noteOpened(id: FileId): void {
@@ -138,6 +189,7 @@ export class FileTable {
       // One in use by a helper thread stays; so many fsyncs at once are bounded elsewhere.
       if (entry === undefined || entry.users > 0 || oldest === id || !giveBack(entry)) continue;
       this.#opened.delete(oldest);
+      this.#paths.add(oldest);
       return;
     }
   }

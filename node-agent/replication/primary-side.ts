@@ -21,7 +21,7 @@ import {
 } from "#model/replication/decide-resync.ts";
 import { DirtySet } from "#model/replication/dirty-set.ts";
 import type { BootMs, Epoch } from "#model/shared/ids.ts";
-import { ERRNO } from "../adapters/linux/errno.ts";
+import { ERRNO, isDiskError } from "../adapters/linux/errno.ts";
 import type { BegunPoint } from "./change-keeper.ts";
 import { Connector } from "./connector.ts";
 import type { CoreContext, ServedTrees } from "./core-context.ts";
@@ -30,7 +30,7 @@ import type { PeerAddress } from "./engine.ts";
 import { ATTACHMENT_ID_BYTES, type DecodedFrame, encodeFrame, type Frame } from "./frame.ts";
 import { LiveConnection } from "./live-connection.ts";
 import type { Established, Pollable } from "./pollable.ts";
-import type { ResyncAnswer, ResyncLink, ResyncMessage } from "./resync-link.ts";
+import type { ResyncAnswer, ResyncFailure, ResyncLink, ResyncMessage } from "./resync-link.ts";
 import type { Sender } from "./sender.ts";
 import { WireWriter } from "./wire.ts";
 
@@ -350,13 +350,17 @@ export class PrimarySide {
   }
 
   /** The resync thread has ended: well (null), or why not. */
-  onCopied(failure: string | null): void {
+  onCopied(failure: ResyncFailure | null): void {
     const attachment = this.#attachment;
     if (attachment === null) return;
     attachment.worker?.close();
     attachment.worker = null;
     if (failure !== null || attachment.stage !== "syncing") {
-      this.#fail(failure ?? "the resync ended without an attachment");
+      const errno = failure?.errno ?? 0;
+      if (isDiskError(errno)) {
+        this.#context.emit({ kind: "localFault", errno, detail: failure?.reason ?? "" });
+      }
+      this.#fail(failure?.reason ?? "the resync ended without an attachment");
       return;
     }
     this.#syncOwn(attachment);

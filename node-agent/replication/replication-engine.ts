@@ -3,6 +3,8 @@
  * everything down again, in whatever state it is.
  */
 
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Epoch } from "#model/shared/ids.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
@@ -22,6 +24,7 @@ import type {
   Opened,
   OpenOptions,
   PeerAddress,
+  ReplicatedTree,
   ReplicationEngine,
   SessionKey,
 } from "./engine.ts";
@@ -64,7 +67,7 @@ class MirrorEngine implements ReplicationEngine {
   async open(options: OpenOptions): Promise<Result<Opened, EngineError>> {
     if (this.#isUsed) return err({ kind: "wrongState", detail: "an engine is opened once" });
     this.#isUsed = true;
-    const mounted = mountAll(options.trees.map((tree) => tree.path));
+    const mounted = mountAll(options.trees);
     if (!mounted.ok) return mounted;
     const listener = listen(options.listen);
     if (!listener.ok) {
@@ -238,21 +241,30 @@ class MirrorEngine implements ReplicationEngine {
   }
 }
 
-function mountAll(paths: readonly string[]): Result<readonly MountedTree[], EngineError> {
+function mountAll(trees: readonly ReplicatedTree[]): Result<readonly MountedTree[], EngineError> {
   const mounted: MountedTree[] = [];
-  for (const path of paths) {
-    const tree = mountTree(path);
-    if (tree.ok) {
-      mounted.push(tree.value);
-      continue;
-    }
+  const fail = (path: string, detail: string): Result<never, EngineError> => {
     dismount(mounted);
-    return err({ kind: "mountFailed", path, detail: describe(tree.error) });
+    return err({ kind: "mountFailed", path, detail });
+  };
+  for (const { path, toCheck = [] } of trees) {
+    const tree = mountTree(path);
+    if (!tree.ok) return fail(path, describe(tree.error));
+    mounted.push(tree.value);
+    const missing = toCheck.find((inside) => !isThere(tree.value.rootFd, inside));
+    if (missing !== undefined) {
+      return fail(path, `${missing} is not in it: is the disk with the data mounted there?`);
+    }
   }
   return ok(mounted);
 }
 
+/** Beneath the mount: looking at the mount itself would wait for a server that does not run yet. */
+const isThere = (rootFd: number, inside: string): boolean =>
+  existsSync(join(`/proc/self/fd/${rootFd}`, inside));
+
 function describe(error: MountError): string {
+  if (error.kind === "insideAnother") return `it lies inside ${error.outer}, which is replicated`;
   if (error.kind === "nestedMount") return `${error.nested} is mounted below it`;
   return "detail" in error ? `${error.kind}: ${error.detail}` : error.kind;
 }

@@ -60,7 +60,10 @@ export type ResyncCall =
   | { readonly kind: "slow"; readonly milliseconds: number };
 export type ResyncReport =
   | { readonly kind: "progress"; readonly progress: ResyncProgress }
-  | { readonly kind: "finished"; readonly failure: string | null };
+  | { readonly kind: "finished"; readonly failure: ResyncFailure | null };
+
+/** Why a run ended early. `errno`: what this node's own disk answered; null when it was not that. */
+export type ResyncFailure = { readonly reason: string; readonly errno: number | null };
 export type ResyncMessage = ResyncCall | ResyncReport;
 export type ResyncAnswer = boolean | DirtySnapshot | ResyncPlan;
 type Answered = { readonly answer: ResyncAnswer };

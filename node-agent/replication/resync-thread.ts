@@ -19,7 +19,7 @@ import { runResyncSource } from "../resync/source.ts";
 import { runResyncTarget } from "../resync/target.ts";
 import { notePointNow, readRecordNow, removeRecordNow } from "./change-store.ts";
 import { fullWantedMarker, incompleteMarker, joinedMarker } from "./incomplete-marker.ts";
-import { ResyncCoreLink, type ResyncSpec } from "./resync-link.ts";
+import { ResyncCoreLink, type ResyncFailure, type ResyncSpec } from "./resync-link.ts";
 import { connectBlocking, SealedChannel } from "./sealed-channel.ts";
 
 type SourceSpec = Extract<ResyncSpec, { role: "source" }>;
@@ -34,18 +34,18 @@ const clock: ResyncClock = {
 
 function run({ spec, port }: { readonly spec: ResyncSpec; readonly port: MessagePort }): void {
   const core = new ResyncCoreLink(port, spec.words, spec.wakeFd);
-  let failure: string | null;
+  let failure: ResyncFailure | null;
   try {
     failure = spec.role === "source" ? runSource(spec, core) : runTarget(spec, core);
   } catch (error) {
-    failure = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    failure = elsewhere(error instanceof Error ? (error.stack ?? error.message) : String(error));
   }
   core.report({ kind: "finished", failure });
   port.close();
 }
 
 /** Null, or why it failed. */
-function runSource(spec: SourceSpec, link: ResyncCoreLink): string | null {
+function runSource(spec: SourceSpec, link: ResyncCoreLink): ResyncFailure | null {
   const { moduleId, nodeId, userTimeoutMs, session, address } = spec;
   const established = connectBlocking(
     {
@@ -58,7 +58,9 @@ function runSource(spec: SourceSpec, link: ResyncCoreLink): string | null {
     },
     bootMs,
   );
-  if (typeof established === "string") return `cannot connect for the resync: ${established}`;
+  if (typeof established === "string") {
+    return elsewhere(`cannot connect for the resync: ${established}`);
+  }
   const isCancelled = (): boolean => link.isCancelled;
   const channel = new SealedChannel(established, isCancelled);
   const result = runResyncSource({
@@ -71,7 +73,7 @@ function runSource(spec: SourceSpec, link: ResyncCoreLink): string | null {
     isCancelled,
   });
   channel.close();
-  return result.ok ? null : describe(result.error);
+  return result.ok ? null : failureOf(result.error, "sourceFault");
 }
 
 /** A resync may wait for the target's disk much longer than an application waits for a write. */
@@ -101,7 +103,7 @@ function coreOf(link: ResyncCoreLink): ResyncCore {
   };
 }
 
-function runTarget(spec: TargetSpec, link: ResyncCoreLink): string | null {
+function runTarget(spec: TargetSpec, link: ResyncCoreLink): ResyncFailure | null {
   const isCancelled = (): boolean => link.isCancelled;
   const channel = new SealedChannel(spec.established, isCancelled);
   const joined = joinedMarker(spec.stateDirectory);
@@ -115,7 +117,7 @@ function runTarget(spec: TargetSpec, link: ResyncCoreLink): string | null {
     isCancelled,
   });
   channel.close();
-  if (!result.ok) return describe(result.error);
+  if (!result.ok) return failureOf(result.error, "targetFault");
   joined.set();
   return null;
 }
@@ -141,6 +143,13 @@ function offeredRecord(
       notePointNow(stateDirectory, rootFds, pointOf(attachmentId, 0));
     },
   };
+}
+
+const elsewhere = (reason: string): ResyncFailure => ({ reason, errno: null });
+
+/** `own`: the fault that means this node's disk. */
+function failureOf(error: ResyncError, own: "sourceFault" | "targetFault"): ResyncFailure {
+  return { reason: describe(error), errno: error.kind === own ? error.errno : null };
 }
 
 function describe(error: ResyncError): string {

@@ -17,7 +17,7 @@ import type { Purpose } from "./hello.ts";
 import { LiveConnection } from "./live-connection.ts";
 import type { Established, Pollable } from "./pollable.ts";
 import { type OperationApplier, Receiver } from "./receiver.ts";
-import type { ResyncLink } from "./resync-link.ts";
+import type { ResyncFailure, ResyncLink } from "./resync-link.ts";
 
 /** What a primary asked for, until the main thread answers. */
 type Asked = { readonly epoch: Epoch; readonly attachmentId: string };
@@ -259,7 +259,7 @@ export class SecondarySide {
   }
 
   /** The resync thread has ended: well (null), or why not. */
-  onCopied(failure: string | null): void {
+  onCopied(failure: ResyncFailure | null): void {
     this.#worker?.close();
     this.#worker = null;
     const { phase } = this.order;
@@ -267,7 +267,9 @@ export class SecondarySide {
     if (failure !== null) {
       // A primary that has begun anew keeps its connection: this was the attempt before.
       if (this.#asked === null) this.#closeConnection();
-      this.#detach(failure);
+      this.#detach(failure.reason);
+      // Full, read-only or failing: tried again later, not over and over.
+      if (failure.errno !== null) this.#onFault(failure.errno, failure.reason);
       return;
     }
     this.#copy = "complete";

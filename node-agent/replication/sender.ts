@@ -7,6 +7,7 @@
  * goes on where the secondary stopped, without a resync.
  */
 
+import { LatencyHistogram } from "#model/replication/latency-histogram.ts";
 import { type Need, SenderWindow, type WindowLimits } from "#model/replication/sender-window.ts";
 import { assert } from "#model/shared/assert.ts";
 import type { BootMs, Epoch } from "#model/shared/ids.ts";
@@ -45,9 +46,6 @@ const CHANGES_FILES: Readonly<Record<OperationKind, boolean>> = {
   ...{ setattr: true, setxattr: true, removexattr: true },
 };
 
-/** Runs a caller's `done`; an error in one must not keep the others waiting. */
-const release = (done: () => void): void => done();
-
 export class Sender implements OperationSink {
   readonly window: SenderWindow<() => void>;
   readonly #writeNeeds: Need;
@@ -63,11 +61,17 @@ export class Sender implements OperationSink {
   /** Set by the loop at each turn: a clock call per operation would be waste. */
   nowMs: BootMs = 0;
   operationsSubmitted = 0;
+  bytesSubmitted = 0;
+  /** From an operation's submission to its caller's answer, of those that waited for the peer. */
+  readonly latencies = new LatencyHistogram();
   /** Changes, and bytes written by them, since the peer is not required: its copy may lack them. */
   #alone = { changes: 0, bytes: 0 };
 
   constructor({ syncMode = "write", limits }: SenderOptions = {}) {
-    this.window = new SenderWindow(release, limits);
+    this.window = new SenderWindow((done, sinceMs) => {
+      if (sinceMs !== null) this.latencies.add(this.nowMs - sinceMs);
+      done();
+    }, limits);
     this.#writeNeeds = syncMode === "fsync" ? "nothing" : "applied";
   }
 
@@ -87,6 +91,7 @@ export class Sender implements OperationSink {
       return this.#submitInParts(operation, done);
     }
     this.operationsSubmitted += 1;
+    if (operation.kind === "write") this.bytesSubmitted += operation.data.length;
     this.#countAlone(operation);
     const need = this.#needOf(operation);
     const isSync = need === "durable";

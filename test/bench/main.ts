@@ -1,32 +1,64 @@
 /**
- * `npm run bench -- failover|replication [--rounds N] [--json]`: figures, in the lab (root). Speed
- * is measured here and nowhere in the tests, as a busy machine would break them.
+ * `npm run bench -- failover|replication`: figures, in the lab (root). Speed is measured here and
+ * nowhere in the tests, as a busy machine would break them.
  */
 import { parseArgs } from "node:util";
 import { benchFailover, failoverTable, machineLine } from "./failover.ts";
-import { benchReplication, replicationTable } from "./replication.ts";
+import {
+  benchReplication,
+  REPLICATION_HELP,
+  replicationOptions,
+  replicationText,
+} from "./replication/bench-replication.ts";
+import { whatLacks } from "./replication/needs.ts";
 
-const USAGE = "usage: npm run bench -- failover|replication [--rounds N] [--json]";
+const USAGE = `npm run bench -- failover [--rounds N] [--json]
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: "string" },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
-const [area = ""] = positionals;
+  kills the machine of the primary N times (10); how long the service is away
+
+${REPLICATION_HELP}`;
+
 const say = (text: string): void => {
   process.stderr.write(`${text}\n`);
 };
 
-if (values.help || (area !== "failover" && area !== "replication")) {
-  say(USAGE);
-  process.exit(values.help ? 0 : 2);
+function refuse(text: string): never {
+  say(`${text}\n\n${USAGE}`);
+  process.exit(2);
 }
+
+function readWords() {
+  try {
+    const text = { type: "string" } as const;
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        ...{ rounds: text, seconds: text, files: text, peer: text, workloads: text },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    });
+    return { values, area: positionals[0] ?? "" };
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+const { values, area } = readWords();
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+if (area !== "failover" && area !== "replication") refuse(`bench what? not "${area}"`);
+const options = replicationOptions(values);
+if (typeof options === "string") refuse(options);
 if (process.getuid?.() !== 0) {
   say("the lab needs root: sudo npm run bench");
+  process.exit(1);
+}
+const lacks = area === "replication" ? whatLacks(options) : null;
+if (lacks !== null) {
+  say(lacks);
   process.exit(1);
 }
 const machine = machineLine();
@@ -36,9 +68,12 @@ if (area === "failover") {
     values.json ? JSON.stringify({ machine, rows }) : `${machine}\n${failoverTable(rows)}`,
   );
 } else {
-  const rounds = await benchReplication(Number(values.rounds ?? 5), say);
+  const report = await benchReplication(options, say);
+  const loadAtEnd = machineLine();
   console.log(
-    values.json ? JSON.stringify({ machine, rounds }) : `${machine}\n${replicationTable(rounds)}`,
+    values.json
+      ? JSON.stringify({ machine, loadAtEnd, ...report }, null, 2)
+      : `${machine}\nat the end: ${loadAtEnd}\n${replicationText(report)}`,
   );
 }
 process.exit(0);

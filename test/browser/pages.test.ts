@@ -103,6 +103,7 @@ describe.skipIf(!HAS_CHROMIUM)(`the pages${LACKING}`, () => {
 
   test.each([
     [`${MODULE}?tab=events`, "Events of shop"],
+    [`${MODULE}?tab=replication`, "How long callers waited for the other node"],
     ["/c/prod/modules/none", "There is no such module"],
     ["/nowhere", "There is no such page"],
   ] as const)("at %s: %s", async (path, text) => {

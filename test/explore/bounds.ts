@@ -1,4 +1,4 @@
-import type { Budget } from "./explored-world.ts";
+import type { Budget } from "./budgets.ts";
 
 type Bounds = { readonly epochsMax: number; readonly budget: Budget };
 

@@ -4,9 +4,10 @@ import { canonicalNode } from "./canonical.ts";
 import { Carrier } from "./carrier.ts";
 import { type Happening, type LiveNode, type Mind, step } from "./explored-node.ts";
 import { exploredTimers, NOW_MS } from "./explored-timers.ts";
-import { configOf, IDS, type Id, otherOf, type World } from "./explored-world.ts";
+import { configOf, type Id, idsOf, peersOf, type World } from "./explored-world.ts";
+import { saidBy } from "./moves/move.ts";
 import { eachMove } from "./moves.ts";
-import { inSyncWorld } from "./search.ts";
+import { inSyncWorld } from "./start.ts";
 
 /**
  * Undoes the folding: what is over has been over for longer, what is as old as can matter is older,
@@ -54,36 +55,41 @@ function unfolded(node: LiveNode): LiveNode {
 }
 
 function happenings(w: World, id: Id): readonly Happening[] {
-  const peer = w[otherOf(id)];
-  const state = peer.kind === "live" ? peer.state.shown?.peerStates[id] : undefined;
-  const beats = state === undefined ? [] : [{ state, seeks: null }];
+  const peers = peersOf(w.ids, id);
+  const beats = peers.flatMap((peer) => {
+    const beat = saidBy(w, peer, id);
+    return beat === null ? [] : [{ ...beat, seeks: null }];
+  });
   return [
     { kind: "timePasses", beats: [], answered: {} },
     { kind: "timePasses", beats, answered: {} },
-    ...(state === undefined ? [] : [{ kind: "peerHeard", state, seeks: null } as const]),
-    { kind: "linkBroken", peer: otherOf(id) },
+    ...beats.map((beat): Happening => ({ kind: "peerHeard", ...beat })),
+    ...peers.map((peer): Happening => ({ kind: "linkBroken", peer })),
     { kind: "commanded", command: { kind: "stop" } },
   ];
 }
 
-test("no decision can tell a folded node from one that was not", () => {
-  const carrier = new Carrier(true);
-  const options = { areClocksTogether: true };
+test.each([2, 3] as const)("%s nodes: no decision can tell a folded node from another", (count) => {
+  const ids = idsOf(count);
+  const carrier = new Carrier(true, ids);
   const { timers } = carrier;
+  const { budget } = DEFAULT_BOUNDS.together;
+  const starts = new Map(ids.map((id) => [id, inSyncWorld(ids, id)]));
   let compared = 0;
   // Not chance, but a fixed way of walking about: every few moves another one of those offered.
   for (let walk = 0; walk < 60; walk += 1) {
-    let w = inSyncStart(walk);
-    for (let turn = 0; turn < 14; turn += 1) {
-      const offered: (() => World)[] = [];
-      eachMove(carrier, w, options, (_, make) => offered.push(make));
-      const chosen = offered[(walk * 31 + turn * 17) % offered.length];
-      if (chosen !== undefined) w = chosen();
-      for (const id of IDS) {
-        const node = w[id];
+    let w = starts.get(ids[walk % ids.length] ?? "a");
+    for (let turn = 0; w !== undefined && turn < 14; turn += 1) {
+      const offered: World[] = [];
+      eachMove(carrier, w, budget, ({ after }) => {
+        if (!(after instanceof Error)) offered.push(after);
+      });
+      w = offered[(walk * 31 + turn * 17) % offered.length] ?? w;
+      for (const id of ids) {
+        const node = w.nodes[id];
         if (node.kind === "dead") continue;
         for (const happening of happenings(w, id)) {
-          const config = configOf(id, timers);
+          const config = configOf(ids, id, timers);
           const folded = step(config, node, happening);
           const free = step(config, unfolded(node), happening);
           expect(told(canonicalNode(config, free.node, free.nowMs))).toEqual(
@@ -99,13 +105,4 @@ test("no decision can tell a folded node from one that was not", () => {
 
 /** Names of asks are folded with the whole world in view (names.ts). */
 const told = (node: LiveNode): unknown =>
-  JSON.parse(JSON.stringify(node).replaceAll(/"([ab])-\d+"/g, '"$1-n"'));
-
-const starts = new Map<string, World>();
-
-function inSyncStart(walk: number): World {
-  const id: Id = walk % 2 === 0 ? "a" : "b";
-  const known = starts.get(id) ?? inSyncWorld(id, DEFAULT_BOUNDS.together.budget);
-  starts.set(id, known);
-  return known;
-}
+  JSON.parse(JSON.stringify(node).replaceAll(/"([abc])-\d+"/g, '"$1-n"'));

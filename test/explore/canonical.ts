@@ -221,10 +221,15 @@ function canonicalSecondary(one: Secondary, shift: Shift): Secondary {
     ...one,
     deniedSinceMs: shift.pastOrNull(one.deniedSinceMs, replTimeoutMs),
     ask: ask === null ? null : { ...ask, sinceMs: shift.past(ask.sinceMs, 2 * voteRetryMs) },
-    resync: resync === null ? null : { ...resync, attempt: 1 },
+    resync: resync === null ? null : NO_RESYNC,
+    // Only `defaultprim` asks for it, which is not what is explored.
+    hasTriedReturn: false,
     resyncNotBeforeMs: shift.due(one.resyncNotBeforeMs),
   };
 }
+
+/** Which attempt it is, and what becomes of differing files, is the data plane's business. */
+const NO_RESYNC = { attempt: 1, setAside: false } as const;
 
 function canonicalShown(s: Mind, shift: Shift): Mind["shown"] {
   const { shown } = s;
@@ -234,7 +239,7 @@ function canonicalShown(s: Mind, shift: Shift): Mind["shown"] {
     ...shown,
     witnessGrantUntilMs: shift.dueOrNull(witnessGrantUntilMs),
     resyncs: Object.fromEntries(
-      Object.entries(resyncs).map(([id, resync]) => [id, { ...resync, attempt: 1 }]),
+      Object.entries(resyncs).map(([id, resync]) => [id, { ...resync, ...NO_RESYNC }]),
     ),
   };
 }

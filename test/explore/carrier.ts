@@ -13,10 +13,10 @@ import {
   configOf,
   diskOf,
   type Id,
+  type Ids,
   type KnownStep,
   knownStep,
   retire,
-  spentBudget,
   vote,
   type World,
   withAnswer,
@@ -26,8 +26,17 @@ import {
 import { takeServed } from "./judgement.ts";
 import { forgiven, synced } from "./ledger.ts";
 
+export type Made = {
+  readonly world: World;
+  /** Places between two durable writes of one step that the move came by. */
+  readonly writes: number;
+  /** Nodes whose question is waited for no more. */
+  readonly retired: readonly Id[];
+};
+
 export class Carrier {
   readonly timers: QuorumTimers;
+  readonly ids: Ids;
   readonly #configs: Readonly<Record<Id, NodeConfig>>;
   /** The steps that were worked out, by node and by what happens to it. */
   readonly #known = new WeakMap<ExploredNode, Map<unknown, KnownStep>>();
@@ -37,46 +46,57 @@ export class Carrier {
   #writes = 0;
   /** The agent dies after that many of them; null: it does not. */
   #dieAfter: number | null = null;
+  #retired: Id[] = [];
 
   readonly areClocksTogether: boolean;
 
-  constructor(areClocksTogether: boolean) {
+  constructor(areClocksTogether: boolean, ids: Ids) {
     this.areClocksTogether = areClocksTogether;
+    this.ids = ids;
     this.timers = exploredTimers(areClocksTogether);
-    this.#configs = { a: configOf("a", this.timers), b: configOf("b", this.timers) };
+    const config = (id: Id) => configOf(ids, id, this.timers);
+    this.#configs = { a: config("a"), b: config("b"), c: config("c") };
   }
 
-  /**
-   * Makes a move, whole or up to a crash between two durable writes of one step. Returns the number
-   * of such places that it came by.
-   */
-  run(
-    make: () => World,
-    dieAfter: number | null,
-  ): { readonly world: World; readonly writes: number } {
+  /** Makes a move, whole or up to a crash between two durable writes of one step. */
+  run(make: () => World, dieAfter: number | null): Made {
     this.#writes = 0;
     this.#dieAfter = dieAfter;
-    const world = make();
-    this.#dieAfter = null;
-    return { world, writes: this.#writes };
+    this.#retired = [];
+    try {
+      return { world: make(), writes: this.#writes, retired: this.#retired };
+    } finally {
+      this.#dieAfter = null;
+    }
   }
 
   /** `key` stands for the happening: equal keys, equal happenings. */
   carry(w: World, id: Id, key: unknown, make: () => Happening): World {
-    if (w[id].kind === "dead" && key !== "boot" && key !== "bootEmpty") return w;
-    const done = this.#step(w[id], id, key, make);
+    if (w.nodes[id].kind === "dead" && key !== "boot" && key !== "bootEmpty") return w;
+    const done = this.#step(w.nodes[id], id, key, make);
     const before = this.#writes;
     this.#writes += Math.max(0, done.crashes.length - 1);
     const isHere = this.#dieAfter !== null && this.#dieAfter > before;
     if (isHere && this.#dieAfter !== null && this.#dieAfter <= this.#writes) {
       const dead = done.crashes[this.#dieAfter - before - 1];
-      if (dead !== undefined) return died(w, id, dead);
+      if (dead !== undefined) return this.died(w, id, dead);
     }
-    const was = w[id];
+    const was = w.nodes[id];
     let next = withNode(w, id, done.node);
     if (done.isSynced) next = { ...next, ledger: synced(next.ledger, id) };
-    if (done.pendingIs !== done.pendingWas) next = withAnswer(retire(next, id), id, null);
+    if (done.pendingIs !== done.pendingWas) next = withAnswer(this.#retire(next, id), id, null);
     return takeServed(forgive(next, id, was), id, done.served);
+  }
+
+  /** What is left of a node that died: its disk. */
+  died(w: World, id: Id, node: DeadNode): World {
+    const dead = withNode(w, id, canonicalDead(node));
+    return withAnswer(this.#retire(dead, id), id, null);
+  }
+
+  #retire(w: World, id: Id): World {
+    this.#retired.push(id);
+    return retire(w, id);
   }
 
   #step(node: ExploredNode, id: Id, key: unknown, make: () => Happening): KnownStep {
@@ -101,22 +121,15 @@ export class Carrier {
       request.kind === "force" || (request.kind === "promote" && request.isLastResort);
     const hasBegun = record !== null && record.epoch > (w.record?.epoch ?? 0);
     if (!hasBegun || !isLossAccepted) return { world: next, answer };
-    const by: Id = request.nodeId === "a" ? "a" : "b";
-    return { world: { ...next, ledger: forgiven(next.ledger, by, record.epoch) }, answer };
+    const ledger = forgiven(next.ledger, request.nodeId, record.epoch);
+    return { world: { ...next, ledger }, answer };
   }
-}
-
-/** What is left of a node that died: its disk. */
-export function died(w: World, id: Id, node: DeadNode): World {
-  const budget = spentBudget(w.budget, "crashes");
-  const dead = withNode({ ...w, budget }, id, canonicalDead(node));
-  return withAnswer(retire(dead, id), id, null);
 }
 
 /** The pair chose a node that lost its page cache: the loss was accepted, as both have died. */
 function forgive(w: World, id: Id, was: ExploredNode): World {
   const before = diskOf(was);
-  const disk = diskOf(w[id]);
+  const disk = diskOf(w.nodes[id]);
   if (disk === null || disk.primary !== id || before?.isUnclean !== true) return w;
   const isByPair = !disk.isUnclean && disk.pairDecision !== null;
   return isByPair ? { ...w, ledger: forgiven(w.ledger, id, disk.epoch) } : w;

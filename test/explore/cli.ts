@@ -6,17 +6,22 @@
  */
 import { parseArgs } from "node:util";
 import { DEFAULT_BOUNDS } from "./bounds.ts";
-import type { Budget } from "./explored-world.ts";
-import { Search, type Searched } from "./search.ts";
+import type { Budget } from "./budgets.ts";
+import { type Coverage, coverageOf, LEFT_OUT } from "./cells.ts";
+import { explore } from "./explore.ts";
+import type { Searched } from "./search.ts";
 import { storyOf } from "./story.ts";
+import { THREE_BOUNDS } from "./three-bounds.ts";
 
 const USAGE = `usage: npm run explore -- [options]
+  --nodes 2|3              data nodes (default: 2)
   --clocks together|free   one clock for all (leases hold), or each its own (default: together)
   --epochs N --crashes N --strays N --lost-replies N --forces N --orders N
                            how often each may happen (a stray: a message lost, late or doubled)
   --faults N               how many faults in all
   --depth N                look no further than N moves
   --states N               give up after N states
+  --cells                  also name the cells (part × event) that were not lived through
   --json                   one JSON object`;
 
 const { values } = readArguments();
@@ -25,7 +30,9 @@ if (values.help) {
   process.exit(0);
 }
 const areClocksTogether = values.clocks !== "free";
-const bounds = DEFAULT_BOUNDS[areClocksTogether ? "together" : "free"];
+const nodeCount = values.nodes === "3" ? 3 : 2;
+const bounds =
+  nodeCount === 3 ? THREE_BOUNDS : DEFAULT_BOUNDS[areClocksTogether ? "together" : "free"];
 const budget: Budget = {
   faults: number("faults", bounds.budget.faults),
   crashes: number("crashes", bounds.budget.crashes),
@@ -36,49 +43,59 @@ const budget: Budget = {
 };
 const startedMs = performance.now();
 const seconds = (): number => Math.round((performance.now() - startedMs) / 100) / 10;
-const search = new Search({
+const done = await explore({
+  nodeCount,
   areClocksTogether,
   budget,
   epochsMax: number("epochs", bounds.epochsMax),
   depthMax: number("depth", Number.POSITIVE_INFINITY),
   statesMax: number("states", 60_000_000),
-  onProgress: (states, expanded) => {
-    const left = `${expanded} of ${states} states looked at, ${seconds()} s`;
+  onProgress: (states, looks) => {
+    const left = `${looks} of ${states} states looked at from the first start, ${seconds()} s`;
     if (!values.json && process.stderr.isTTY) process.stderr.write(`\r${left}\x1b[K`);
   },
 });
-const done = search.run();
 report(done);
-process.exit(done.broken !== null ? 1 : done.isComplete ? 0 : 3);
+process.exitCode = done.broken !== null ? 1 : done.isComplete ? 0 : 3;
 
 function report(result: Searched): void {
-  const statesPerSecond = Math.round(result.states / Math.max(0.1, seconds()));
+  const clocks = areClocksTogether ? "together" : "free";
+  const cells = coverageOf(result.cells);
   if (values.json) {
-    const story = result.broken === null ? null : storyOf(result.broken, areClocksTogether, budget);
+    const story =
+      result.broken === null
+        ? null
+        : storyOf(result.broken, { areClocksTogether, budget, nodeCount });
+    const statesPerSecond = Math.round(result.states / Math.max(0.1, seconds()));
+    const times = { seconds: seconds(), statesPerSecond };
     console.log(
-      JSON.stringify({
-        clocks: areClocksTogether ? "together" : "free",
-        budget,
-        ...result,
-        seconds: seconds(),
-        statesPerSecond,
-        story,
-      }),
+      JSON.stringify({ nodes: nodeCount, clocks, budget, ...result, cells, ...times, story }),
     );
     return;
   }
   const end = result.isComplete ? "nothing is left to look at" : "stopped before the end";
-  console.log(`clocks ${areClocksTogether ? "together" : "free"}, ${JSON.stringify(budget)}`);
+  console.log(`${nodeCount} nodes, clocks ${clocks}, ${JSON.stringify(budget)}`);
   console.log(
-    `${result.states} states, ${result.moves} moves, ${result.depth} moves deep, ` +
-      `${result.cells.length} cells (part × event), ${seconds()} s: ${end}`,
+    `${result.states} states, ${result.moves} moves, at most ${result.depth} in a row, ` +
+      `${seconds()} s: ${end}`,
   );
+  const all = cells.seen.length + cells.unseen.length;
+  console.log(`${cells.seen.length} of ${all} cells (part × event) were lived through`);
   if (result.broken === null) {
     console.log("every promise held in every state");
+    if (values.cells) reportCells(cells);
     return;
   }
   console.log(`\nBROKEN  ${result.broken.promise}\n`);
-  for (const line of storyOf(result.broken, areClocksTogether, budget)) console.log(line);
+  for (const line of storyOf(result.broken, { areClocksTogether, budget, nodeCount }))
+    console.log(line);
+}
+
+function reportCells({ unseen }: Coverage): void {
+  console.log("\nnot lived through within these bounds:");
+  for (const cell of unseen) console.log(`  ${cell}`);
+  console.log("\nleft out:");
+  for (const line of LEFT_OUT) console.log(`  ${line}`);
 }
 
 function number(name: keyof typeof values, otherwise: number): number {
@@ -99,6 +116,7 @@ function readArguments() {
   try {
     const read = parseArgs({
       options: {
+        nodes: text,
         clocks: text,
         epochs: text,
         crashes: text,
@@ -109,11 +127,15 @@ function readArguments() {
         faults: text,
         depth: text,
         states: text,
+        cells: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
     });
-    const { clocks } = read.values;
+    const { clocks, nodes } = read.values;
+    if (nodes !== undefined && nodes !== "2" && nodes !== "3") {
+      fail(`--nodes is 2 or 3, not ${nodes}`);
+    }
     if (clocks !== undefined && clocks !== "free" && clocks !== "together") {
       fail(`--clocks is together or free, not ${clocks}`);
     }

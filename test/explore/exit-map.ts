@@ -1,3 +1,5 @@
+import { doubled } from "./doubled.ts";
+
 /** Which states can reach a goal by moves that are no faults: looked at backwards, at the end. */
 export class ExitMap {
   #from = new Int32Array(1 << 16);
@@ -62,10 +64,4 @@ export class ExitMap {
     }
     return starts;
   }
-}
-
-function doubled(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-  const next = new Int32Array(array.length * 2);
-  next.set(array);
-  return next;
 }

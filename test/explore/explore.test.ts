@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DEFAULT_BOUNDS } from "./bounds.ts";
-import { Search, type SearchOptions } from "./search.ts";
+import { explore } from "./explore.ts";
 import { storyOf } from "./story.ts";
 
 /**
@@ -10,21 +10,18 @@ import { storyOf } from "./story.ts";
 const isLong = process.env["MIRRORFARM_LONG"] === "1";
 const MINUTES_MAX = isLong ? 240 : 5;
 
-const searched = (clocks: "together" | "free", more: Partial<SearchOptions> = {}) => {
+const searched = (clocks: "together" | "free", depthMax = Number.POSITIVE_INFINITY) => {
   const { budget, epochsMax } = DEFAULT_BOUNDS[clocks];
   const faults = budget.faults + (isLong ? 1 : 0);
-  return new Search({
-    ...{ areClocksTogether: clocks === "together", epochsMax, budget: { ...budget, faults } },
-    ...{ statesMax: 60_000_000, depthMax: Number.POSITIVE_INFINITY },
-    ...more,
-  }).run();
+  const bounds = { epochsMax, budget: { ...budget, faults }, statesMax: 60_000_000, depthMax };
+  return explore({ nodeCount: 2, areClocksTogether: clocks === "together", ...bounds });
 };
 
 describe("everything that can happen to a pair and its witness", () => {
   test(
     "clocks together: no promise is broken in any state, and every state has an exit",
-    () => {
-      const { broken, isComplete, states, cells } = searched("together");
+    async () => {
+      const { broken, isComplete, states, cells } = await searched("together");
       expect(broken?.promise).toBeUndefined();
       expect(isComplete).toBe(true);
       // Far fewer would mean that something is not explored any more.
@@ -36,8 +33,8 @@ describe("everything that can happen to a pair and its witness", () => {
 
   test(
     "each clock for itself: no acknowledged write rests on any of them",
-    () => {
-      const { broken, isComplete, states } = searched("free");
+    async () => {
+      const { broken, isComplete, states } = await searched("free");
       expect(broken?.promise).toBeUndefined();
       expect(isComplete).toBe(true);
       expect(states).toBeGreaterThan(30_000);
@@ -45,15 +42,18 @@ describe("everything that can happen to a pair and its witness", () => {
     MINUTES_MAX * 60_000,
   );
 
-  test("a depth that was merely reached is no proof", () => {
-    const { isComplete, depth, broken } = searched("together", { depthMax: 3 });
+  test("a depth that was merely reached is no proof", async () => {
+    const { isComplete, depth, broken } = await searched("together", 3);
     expect({ isComplete, depth, broken }).toEqual({ isComplete: false, depth: 3, broken: null });
   });
 
   test("a broken promise is told as a story that can be followed", () => {
     const { budget } = DEFAULT_BOUNDS.together;
     const moves = ["a loses its power", "time passes"];
-    const told = storyOf({ promise: "S0: an example", moves }, true, budget);
+    const told = storyOf(
+      { promise: "S0: an example", moves },
+      { areClocksTogether: true, budget, nodeCount: 2 },
+    );
     expect(told[0]).toBe("A pair in sync:");
     expect(told.filter((line) => /^\d/.test(line))).toEqual([
       "1. a loses its power",

@@ -17,7 +17,9 @@ import type { Command, NodeConfig, NodeEffect, NodeEvent } from "#model/quorum/t
 import type { VoteAnswer } from "#model/quorum/votes.ts";
 import { assert } from "#model/shared/assert.ts";
 import type { BootMs, Epoch, NodeId } from "#model/shared/ids.ts";
+import { cellName } from "./cells.ts";
 import { NOW_MS, TICK_MS } from "./explored-timers.ts";
+import { inOrder } from "./in-order.ts";
 
 /**
  * This node's end of the replicated stream. "untold" is attached and "broken" is not, while the
@@ -46,6 +48,8 @@ export type Shell = {
 };
 
 type Grant = { readonly epoch: Epoch; readonly untilMs: BootMs };
+
+export const carries = (link: Link): boolean => link === "untold" || link === "live";
 
 export const linkOf = (shell: Shell, peer: NodeId): Link => shell.links[peer] ?? "none";
 
@@ -118,10 +122,6 @@ const FRESH_SHELL: Shell = {
   disk: null,
 };
 
-/** Equal contents read the same, in whichever order they came. */
-const inOrder = <V>(record: Readonly<Record<string, V>>): Readonly<Record<string, V>> =>
-  Object.fromEntries(Object.entries(record).sort(([x], [y]) => (x < y ? -1 : 1)));
-
 class NodeStep {
   readonly #config: NodeConfig;
   readonly #was: ExploredNode;
@@ -146,11 +146,7 @@ class NodeStep {
 
   run(happening: Happening): Step {
     this.#take(happening);
-    for (let count = 0; this.#events.length > 0; count += 1) {
-      assert(count < DECISIONS_MAX, "a node that answers itself for ever");
-      const event = this.#events.shift();
-      if (event !== undefined) this.#decide(event);
-    }
+    this.#decideAll();
     const state = this.#state;
     assert(state !== null, "a step ends with a node that lives");
     const { config: _, ...mind } = state;
@@ -166,17 +162,18 @@ class NodeStep {
     };
   }
 
+  #decideAll(): void {
+    for (let count = 0; this.#events.length > 0; count += 1) {
+      assert(count < DECISIONS_MAX, "a node that answers itself for ever");
+      const event = this.#events.shift();
+      if (event !== undefined) this.#decide(event);
+    }
+  }
+
   #take(h: Happening): void {
     switch (h.kind) {
       case "timePasses":
-        this.#nowMs += TICK_MS;
-        for (const [peer, epoch] of Object.entries(h.answered)) this.#win(peer, epoch);
-        for (const peer of this.#config.peers) {
-          const beat = h.beats.find((b) => b.state.nodeId === peer);
-          if (beat === undefined) this.#events.push(this.#view(peer));
-          else this.#hear(beat);
-        }
-        this.#events.push({ kind: "ticked" });
+        this.#passTime(h);
         return;
       case "peerHeard":
         this.#hear(h);
@@ -204,6 +201,24 @@ class NodeStep {
       default:
         this.#takeLink(h.kind, h.peer);
     }
+  }
+
+  #passTime({ beats, answered }: Extract<Happening, { kind: "timePasses" }>): void {
+    const { peers } = this.#config;
+    const endMs = this.#nowMs + TICK_MS;
+    // Heartbeats came all along: no peer that is heard is silent for a moment before its turn.
+    if (peers.length > 1) {
+      for (const { state } of beats) this.#events.push(this.#view(state.nodeId, endMs));
+      this.#decideAll();
+    }
+    this.#nowMs = endMs;
+    for (const [peer, epoch] of Object.entries(answered)) this.#win(peer, epoch);
+    for (const peer of peers) {
+      const beat = beats.find((b) => b.state.nodeId === peer);
+      if (beat === undefined) this.#events.push(this.#view(peer));
+      else this.#hear(beat);
+    }
+    this.#events.push({ kind: "ticked" });
   }
 
   #takeLink(kind: LinkHappening, peer: NodeId): void {
@@ -298,13 +313,12 @@ class NodeStep {
 
   #decide(event: NodeEvent): void {
     const { self } = this.#config;
-    const role = this.#state?.role.kind ?? "unstarted";
-    this.#cells.push(`${role} × ${event.kind}`);
+    this.#cells.push(cellName(this.#state?.role.kind ?? "unstarted", event.kind));
     const decision = decideNode(this.#state ?? { config: this.#config }, event, this.#nowMs);
     this.#state = decision.state;
     const broken = brokenOrder(self, decision.state, decision.effects);
     if (broken !== null) throw new BrokenPromise(broken);
-    if (this.#disk !== null) checkDisk(self, this.#disk, decision.state.disk);
+    if (this.#disk !== null) checkDisk(self, this.#disk, decision.state.disk, event);
     for (const effect of decision.effects) {
       this.#apply(effect);
       if (effect.kind === "persist") this.#crashHere(effect.disk);
@@ -416,11 +430,16 @@ export class BrokenPromise extends Error {
 }
 
 /** S2 and S10: no disk goes back to an earlier epoch, or forgets what it voted for. */
-function checkDisk(id: NodeId, was: NodeDisk, now: NodeDisk): void {
+function checkDisk(id: NodeId, was: NodeDisk, now: NodeDisk, event: NodeEvent): void {
   if (now.epoch < was.epoch) {
     throw new BrokenPromise(`S2: ${id} went back from epoch ${was.epoch} to ${now.epoch}`);
   }
   const voted = was.pairVote?.terms.epoch ?? 0;
   const bound = Math.max(now.epoch, now.pairVote?.terms.epoch ?? 0);
   if (bound < voted) throw new BrokenPromise(`S10: ${id} forgot its vote for epoch ${voted}`);
+  const isForgotten = Math.max(now.epoch, now.asked) < was.asked;
+  // No answer is not a no: only the witness's word ends a question that no epoch has overtaken.
+  if (isForgotten && event.kind !== "voteAnswered") {
+    throw new BrokenPromise(`S10: ${id} forgot that it asked for epoch ${was.asked}`);
+  }
 }

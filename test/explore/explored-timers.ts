@@ -34,6 +34,7 @@ const FREE: QuorumTimers = {
   stopWaitMs: TICK_MS,
   releaseWaitMs: TICK_MS,
   resyncHoldOffMs: 0,
+  faultRetryMs: NEVER_MS,
 };
 
 export const exploredTimers = (areClocksTogether: boolean): QuorumTimers =>

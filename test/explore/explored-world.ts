@@ -1,33 +1,47 @@
 /**
  * The whole explored world as a row of numbers, and the few things that can be done to it. Each
- * part of a state (a node, the record, what is under way) is interned, so a state is eight numbers;
+ * part of a state (a node, the record, what is under way) is interned, so a state is seven numbers;
  * what a node does about a happening is worked out once for each pair of the two, by the production
  * decision, and looked up ever after.
  */
 import { decideVote } from "#model/quorum/decide-vote.ts";
-import type { PeerState } from "#model/quorum/peer-state.ts";
 import type { WitnessRecord } from "#model/quorum/record.ts";
 import type { QuorumTimers } from "#model/quorum/timers.ts";
 import type { NodeConfig } from "#model/quorum/types.ts";
 import type { VoteAnswer, VoteRequest } from "#model/quorum/votes.ts";
 import { canonicalNode, pendingId, VERSION_NOW, VERSION_STALE } from "./canonical.ts";
 import {
+  type Beat,
   BrokenPromise,
   type ExploredNode,
   type Happening,
   type Step,
   step,
 } from "./explored-node.ts";
+import { inOrder } from "./in-order.ts";
 import { Interner } from "./interner.ts";
 import { EMPTY_LEDGER, type Ledger } from "./ledger.ts";
 import { memo } from "./memo.ts";
 
-export type Id = "a" | "b";
-export const IDS: readonly Id[] = ["a", "b"];
-export const otherOf = (id: Id): Id => (id === "a" ? "b" : "a");
+export type Id = "a" | "b" | "c";
+export type Ids = readonly [Id, Id, ...Id[]];
+export const idsOf = (nodeCount: NodeCount): Ids => (nodeCount === 3 ? THREE : TWO);
+export type NodeCount = 2 | 3;
+const TWO: Ids = ["a", "b"];
+const THREE: Ids = ["a", "b", "c"];
 
+const PEERS: Readonly<Record<NodeCount, Readonly<Record<Id, readonly [Id, ...Id[]]>>>> = {
+  2: { a: ["b"], b: ["a"], c: ["a"] },
+  3: { a: ["b", "c"], b: ["a", "c"], c: ["a", "b"] },
+};
+/** The other nodes. */
+export const peersOf = (ids: Ids, id: Id): readonly [Id, ...Id[]] =>
+  PEERS[ids === THREE ? 3 : 2][id];
+
+/** From one node to another. */
+export type PairWire = `${Id}>${Id}`;
 /** A direction in which nothing arrives. */
-export type Wire = "a>b" | "b>a" | "a>w" | "b>w";
+export type Wire = PairWire | `${Id}>w`;
 
 /** What is wrong with the network. */
 export type Strays = {
@@ -35,84 +49,61 @@ export type Strays = {
   readonly cut: readonly Wire[];
   /** Requests that reach the witness after their sender has given them up, or once more. */
   readonly requests: readonly VoteRequest[];
-  /** A heartbeat to that node that was sent a while ago. */
-  readonly beats: Readonly<Partial<Record<Id, { state: PeerState; seeks: number | null }>>>;
+  /** A heartbeat on that wire that was sent a while ago. */
+  readonly beats: Readonly<Partial<Record<PairWire, Beat>>>;
 };
-
-/** How many faults may still come: of each kind, and in all. */
-export type Budget = {
-  readonly faults: number;
-  readonly crashes: number;
-  /** Messages lost (a cut), late, or doubled. */
-  readonly strays: number;
-  readonly lostReplies: number;
-  readonly forces: number;
-  /** A person's stop or switchover. */
-  readonly orders: number;
-};
-
-export type FaultKind = Exclude<keyof Budget, "faults">;
-
-export function spentBudget(budget: Budget, kind: FaultKind): Budget {
-  const faults = budget.faults - 1;
-  const left = (of: FaultKind) => Math.min(faults, budget[of] - (of === kind ? 1 : 0));
-  return {
-    faults,
-    crashes: left("crashes"),
-    strays: left("strays"),
-    lostReplies: left("lostReplies"),
-    forces: left("forces"),
-    orders: left("orders"),
-  };
-}
 
 /** A state with its parts in hand. */
 export type World = {
-  readonly a: ExploredNode;
-  readonly b: ExploredNode;
+  readonly ids: Ids;
+  readonly nodes: Readonly<Record<Id, ExploredNode>>;
   readonly record: WitnessRecord | null;
   /** Answers of the witness that are late. */
-  readonly answerA: VoteAnswer | null;
-  readonly answerB: VoteAnswer | null;
+  readonly answers: Readonly<Partial<Record<Id, VoteAnswer>>>;
   readonly strays: Strays;
   readonly ledger: Ledger;
-  readonly budget: Budget;
 };
 
 export const NO_STRAYS: Strays = { cut: [], requests: [], beats: {} };
 
-export const configOf = (self: Id, timers: QuorumTimers): NodeConfig => ({
+export const configOf = (ids: Ids, self: Id, timers: QuorumTimers): NodeConfig => ({
   moduleId: "m",
   self,
-  peers: [otherOf(self)],
+  peers: peersOf(ids, self),
   timers,
   hasFailover: true,
   defaultPrimary: { kind: "alone" },
   addressMovedBy: "nodes",
 });
 
-export const freshWorld = (budget: Budget): World => ({
-  a: { kind: "dead", disk: null, runsService: false, hasLostPower: true },
-  b: { kind: "dead", disk: null, runsService: false, hasLostPower: true },
-  record: null,
-  answerA: null,
-  answerB: null,
-  strays: NO_STRAYS,
-  ledger: EMPTY_LEDGER,
-  budget,
+/** One object for each node, as what it does is kept by that object (carrier.ts). */
+const newNode = (): ExploredNode => ({
+  kind: "dead",
+  disk: null,
+  runsService: false,
+  hasLostPower: true,
 });
 
-export const answerTo = (w: World, id: Id): VoteAnswer | null =>
-  id === "a" ? w.answerA : w.answerB;
-export const withAnswer = (w: World, id: Id, answer: VoteAnswer | null): World =>
-  answerTo(w, id) === answer
-    ? w
-    : id === "a"
-      ? { ...w, answerA: answer }
-      : { ...w, answerB: answer };
-export const withNode = (w: World, id: Id, node: ExploredNode): World => ({ ...w, [id]: node });
+export const freshWorld = (ids: Ids): World => ({
+  ids,
+  nodes: { a: newNode(), b: newNode(), c: newNode() },
+  record: null,
+  answers: {},
+  strays: NO_STRAYS,
+  ledger: EMPTY_LEDGER,
+});
 
-const WITNESS_NODES = ["a", "b"] as const;
+export const answerTo = (w: World, id: Id): VoteAnswer | null => w.answers[id] ?? null;
+
+export function withAnswer(w: World, id: Id, answer: VoteAnswer | null): World {
+  if (answerTo(w, id) === answer) return w;
+  const { [id]: _, ...others } = w.answers;
+  const answers = answer === null ? others : { ...others, [id]: answer };
+  return { ...w, answers: inOrder(answers) };
+}
+
+export const withNode = (w: World, id: Id, node: ExploredNode): World =>
+  w.nodes[id] === node ? w : { ...w, nodes: { ...w.nodes, [id]: node } };
 
 /** One vote at the witness, whose clock stands at 0. Checks S2 and S3. */
 export function vote(
@@ -121,21 +112,36 @@ export function vote(
   timers: QuorumTimers,
 ): { readonly record: WitnessRecord | null; readonly answer: VoteAnswer } {
   const was = w.record;
-  const decision = decideVote(was, request, 0, { storeId: "store", nodes: WITNESS_NODES, timers });
-  checkVote(was, decision.record, request);
+  const decision = decideVote(was, request, 0, { storeId: "store", nodes: w.ids, timers });
+  checkVote(w, decision.record, request);
   return decision;
 }
 
-function checkVote(was: WitnessRecord | null, now: WitnessRecord | null, request: VoteRequest) {
+function checkVote(w: World, now: WitnessRecord | null, request: VoteRequest) {
+  const was = w.record;
   if (now === null || now === was || was === null) return;
   if (now.version <= was.version) {
     throw new BrokenPromise("S2: a stored change does not raise the version");
   }
   if (now.epoch < was.epoch) throw new BrokenPromise("S2: the witness went back");
-  const isChosen = request.kind === "promote" && request.pairDecision === null;
-  if (now.epoch === was.epoch || !isChosen || now.primary === null) return;
+  if (now.epoch === was.epoch && now.primary !== was.primary) {
+    throw new BrokenPromise(`S1: epoch ${now.epoch} is given to ${now.primary}, too`);
+  }
+  if (now.epoch === was.epoch || request.pairDecision !== null) return;
+  checkAsked(w, now, request);
+  if (request.kind !== "promote" || now.primary === null) return;
   if (was.inSync.includes(now.primary)) return;
   throw new BrokenPromise(`S3: ${now.primary} was promoted and was not in the set`);
+}
+
+/** S10: a node that was told no helps others again, so what it asked for must never come true. */
+function checkAsked(w: World, now: WitnessRecord, request: VoteRequest): void {
+  const disk = diskOf(w.nodes[request.nodeId as Id]);
+  const isBound = disk !== null && Math.max(disk.asked, disk.epoch) >= now.epoch;
+  if (isBound) return;
+  throw new BrokenPromise(
+    `S10: epoch ${now.epoch} is granted to ${request.nodeId}, whose disk asks for none`,
+  );
 }
 
 /** Does this node's data plane serve now? */
@@ -172,10 +178,10 @@ export function withNewRecord(w: World, record: WitnessRecord | null): World {
   return {
     ...w,
     record: record === null ? null : { ...record, version },
-    a: staleNode(w.a),
-    b: staleNode(w.b),
-    answerA: w.answerA === null ? null : staleAnswer(w.answerA),
-    answerB: w.answerB === null ? null : staleAnswer(w.answerB),
+    nodes: { a: staleNode(w.nodes.a), b: staleNode(w.nodes.b), c: staleNode(w.nodes.c) },
+    answers: Object.fromEntries(
+      Object.entries(w.answers).map(([id, answer]) => [id, staleAnswer(answer)]),
+    ),
     strays: { ...w.strays, requests: w.strays.requests.map(staleRequest) },
   };
 }
@@ -253,7 +259,7 @@ export function retire(w: World, id: Id): World {
 
 /** The record remembers only what may still come again; strays are sorted, as their order is nothing. */
 export function tidy(w: World): World {
-  const names = new Set([pendingId("a"), pendingId("b"), ...w.strays.requests.map((r) => r.id)]);
+  const names = new Set([...w.ids.map(pendingId), ...w.strays.requests.map((r) => r.id)]);
   const kept = w.record?.requests.filter((r) => names.has(r.id));
   const isForgotten = kept?.length !== w.record?.requests.length;
   const record =
@@ -269,36 +275,42 @@ export function tidy(w: World): World {
 
 /** Everything that a row is made of. */
 export class Parts {
+  readonly #ids: Ids;
   readonly a = new Interner<ExploredNode>();
   readonly b = new Interner<ExploredNode>();
+  readonly c = new Interner<ExploredNode>();
   readonly record = new Interner<WitnessRecord | null>();
-  readonly answer = new Interner<VoteAnswer | null>();
+  readonly answers = new Interner<World["answers"]>();
   readonly strays = new Interner<Strays>();
   readonly ledger = new Interner<Ledger>();
-  readonly budget = new Interner<Budget>();
+
+  constructor(ids: Ids) {
+    this.#ids = ids;
+  }
 
   toRow(w: World, row: Int32Array): void {
-    row[0] = this.a.idOf(w.a);
-    row[1] = this.b.idOf(w.b);
-    row[2] = this.record.idOf(w.record);
-    row[3] = this.answer.idOf(w.answerA);
-    row[4] = this.answer.idOf(w.answerB);
+    row[0] = this.a.idOf(w.nodes.a);
+    row[1] = this.b.idOf(w.nodes.b);
+    row[2] = this.c.idOf(w.nodes.c);
+    row[3] = this.record.idOf(w.record);
+    row[4] = this.answers.idOf(w.answers);
     row[5] = this.strays.idOf(w.strays);
     row[6] = this.ledger.idOf(w.ledger);
-    row[7] = this.budget.idOf(w.budget);
   }
 
   toWorld(row: Int32Array): World {
     const at = (i: number): number => row[i] ?? -1;
     return {
-      a: this.a.valueOf(at(0)),
-      b: this.b.valueOf(at(1)),
-      record: this.record.valueOf(at(2)),
-      answerA: this.answer.valueOf(at(3)),
-      answerB: this.answer.valueOf(at(4)),
+      ids: this.#ids,
+      nodes: {
+        a: this.a.valueOf(at(0)),
+        b: this.b.valueOf(at(1)),
+        c: this.c.valueOf(at(2)),
+      },
+      record: this.record.valueOf(at(3)),
+      answers: this.answers.valueOf(at(4)),
       strays: this.strays.valueOf(at(5)),
       ledger: this.ledger.valueOf(at(6)),
-      budget: this.budget.valueOf(at(7)),
     };
   }
 }

@@ -7,12 +7,21 @@ export class Interner<T> {
 
   /** Equal values have equal JSON: they are built by the same code. */
   idOf(value: T): number {
-    if (typeof value !== "object" || value === null) return this.#lookUp(value);
+    if (value === null) return this.#idOfNull();
+    if (typeof value !== "object") return this.#lookUp(value);
     const known = this.#known.get(value);
     if (known !== undefined) return known;
     const id = this.#lookUp(value);
     this.#known.set(value, id);
     return id;
+  }
+
+  #nullId = -1;
+
+  /** Asked for so often that even its text takes too long. */
+  #idOfNull(): number {
+    if (this.#nullId === -1) this.#nullId = this.#lookUp(null as T);
+    return this.#nullId;
   }
 
   #lookUp(value: T): number {

@@ -3,11 +3,20 @@
  * whatever may be acknowledged now, is: that is the worst that can happen to a later promotion.
  */
 
+import { isMajority } from "#model/quorum/voters.ts";
 import type { Carrier } from "./carrier.ts";
-import { BrokenPromise, type ExploredNode, type LiveNode, linkOf } from "./explored-node.ts";
+import { BrokenPromise, carries, type LiveNode, linkOf } from "./explored-node.ts";
 import { NOW_MS } from "./explored-timers.ts";
-import { diskOf, IDS, type Id, otherOf, servedEpoch, tidy, type World } from "./explored-world.ts";
-import { ackedAlone, ackedByBoth, calmed, lacksWrites, served } from "./ledger.ts";
+import {
+  diskOf,
+  type Id,
+  peersOf,
+  servedEpoch,
+  tidy,
+  type World,
+  withNode,
+} from "./explored-world.ts";
+import { acked, calmed, type Holders, lacksWrites, served } from "./ledger.ts";
 import { memo2 } from "./memo.ts";
 import { withCanonicalAsks } from "./names.ts";
 
@@ -33,36 +42,43 @@ export function takeServed(w: World, id: Id, epochs: readonly number[]): World {
  * it serves and acknowledges is not protected, as docs/QUORUM.md says.
  */
 function isIsland(w: World, id: Id, epoch: number): boolean {
-  return diskOf(w[id])?.forced !== null || epoch < w.ledger.forcedEpoch;
+  return diskOf(w.nodes[id])?.forced !== null || epoch < w.ledger.forcedEpoch;
 }
 
-/** What follows by itself: a closed connection is noticed, writes are acknowledged. */
-export function settle(c: Carrier, w: World, areClocksTogether: boolean): World {
+/**
+ * What follows by itself: a closed connection is noticed, writes are acknowledged. `isCalm`: no
+ * machine loses its power any more.
+ */
+export function settle(c: Carrier, w: World, isCalm: boolean): World {
   let next = w;
-  for (const id of IDS) next = breakLink(c, next, id);
-  for (const id of IDS) next = acknowledge(next, id);
-  if (areClocksTogether) checkApart(next);
-  if (next.budget.crashes === 0) next = { ...next, ledger: calmed(next.ledger) };
+  for (const id of w.ids)
+    for (const peer of peersOf(w.ids, id)) next = breakLink(c, next, id, peer);
+  for (const id of w.ids) next = acknowledge(next, id);
+  if (c.areClocksTogether) checkApart(next);
+  if (isCalm) next = { ...next, ledger: calmed(next.ledger) };
   return withCanonicalAsks(tidy(next));
 }
 
 /** S1: never two at once, but beside a primary that a person forced. */
 function checkApart(w: World): void {
-  const [a, b] = [answeredEpoch(w.a), answeredEpoch(w.b)];
-  if (a === null || b === null || isIsland(w, "a", a) || isIsland(w, "b", b)) return;
-  throw new BrokenPromise(`S1: both may answer at once, epoch ${a} and epoch ${b}`);
+  const answering = w.ids.flatMap((id) => {
+    const epoch = answeredEpoch(w, id);
+    return epoch === null || isIsland(w, id, epoch) ? [] : [`epoch ${epoch} of ${id}`];
+  });
+  if (answering.length < 2) return;
+  throw new BrokenPromise(`S1: two may answer at once, ${answering.join(" and ")}`);
 }
 
 /** A stream whose other end is gone is broken, though nobody has been told yet. */
-function breakLink(c: Carrier, w: World, id: Id): World {
-  const node = w[id];
-  if (node.kind === "dead" || !isUp(node, otherOf(id))) return w;
-  const peer = w[otherOf(id)];
+function breakLink(c: Carrier, w: World, id: Id, peerId: Id): World {
+  const node = w.nodes[id];
+  if (node.kind === "dead" || !isUp(node, peerId)) return w;
+  const peer = w.nodes[peerId];
   if (peer.kind === "live" && linkOf(peer.shell, id) !== "none") return w;
-  const broken = { ...w, [id]: withBrokenLink(node, otherOf(id)) };
+  const broken = withNode(w, id, withBrokenLink(node, peerId));
   // A primary may go on for long before it notices; a secondary has nothing to lose by knowing.
   if (node.shell.data.kind === "serve") return broken;
-  return c.carry(broken, id, "linkTold", () => ({ kind: "linkTold", peer: otherOf(id) }));
+  return c.carry(broken, id, `linkTold ${peerId}`, () => ({ kind: "linkTold", peer: peerId }));
 }
 
 const withBrokenLink = memo2((node: LiveNode, peer: Id): LiveNode => {
@@ -70,34 +86,46 @@ const withBrokenLink = memo2((node: LiveNode, peer: Id): LiveNode => {
   return { ...node, shell: { ...node.shell, links } };
 });
 
-const isUp = (node: LiveNode, peer: Id): boolean =>
-  ["untold", "live"].includes(linkOf(node.shell, peer));
+const isUp = (node: LiveNode, peer: Id): boolean => carries(linkOf(node.shell, peer));
 
+/** A write is acknowledged, if that can be, by all whose acknowledgement it needs. */
 function acknowledge(w: World, id: Id): World {
-  const node = w[id];
+  const node = w.nodes[id];
   if (node.kind === "dead" || node.shell.isFenced || node.shell.data.kind !== "serve") return w;
   const { epoch, ackBy } = node.shell.data;
   if (isIsland(w, id, epoch)) return w;
-  const peer = w[otherOf(id)];
-  if (ackBy.length > 0) {
-    const isReached = !w.strays.cut.includes("a>b") && !w.strays.cut.includes("b>a");
-    const isStreaming =
-      isReached && isUp(node, otherOf(id)) && peer.kind === "live" && isUp(peer, id);
-    const follows =
-      isStreaming && peer.shell.data.kind === "follow" && peer.shell.data.epoch === epoch;
-    return follows ? { ...w, ledger: ackedByBoth(w.ledger) } : w;
-  }
-  checkAlone(w, id, epoch);
-  return { ...w, ledger: ackedAlone(w.ledger, id) };
+  const peers = peersOf(w.ids, id);
+  if (!peers.every((peer) => !ackBy.includes(peer) || isTaking(w, id, peer, epoch))) return w;
+  const without = peers.filter((peer) => !ackBy.includes(peer));
+  for (const peer of without) checkWithout(w, id, peer, epoch);
+  const having = w.ids.filter((n) => n === id || ackBy.includes(n));
+  return { ...w, ledger: acked(w.ledger, holders(w.ids, having)) };
 }
 
-/** S5: nothing is acknowledged alone before the peer has left the set on a voter's durable word. */
-function checkAlone(w: World, id: Id, epoch: number): void {
-  const peerId = otherOf(id);
+/** That peer takes the stream of `id`. Whatever is cut: what was under way may arrive, and its answer. */
+function isTaking(w: World, id: Id, peerId: Id, epoch: number): boolean {
+  const [node, peer] = [w.nodes[id], w.nodes[peerId]];
+  if (node.kind === "dead" || peer.kind === "dead") return false;
+  const { data } = peer.shell;
+  return isUp(node, peerId) && isUp(peer, id) && data.kind === "follow" && data.epoch === epoch;
+}
+
+const knownHolders = new Map<string, Holders>();
+
+/** The same object for the same nodes. */
+function holders(all: readonly Id[], having: readonly Id[]): Holders {
+  const key = `${all.join()}:${having.join()}`;
+  const known = knownHolders.get(key) ?? { all, having };
+  knownHolders.set(key, known);
+  return known;
+}
+
+/** S5: nothing is acknowledged without a peer before it has left the set on a durable word. */
+function checkWithout(w: World, id: Id, peer: Id, epoch: number): void {
   const { record, ledger } = w;
-  const isRecorded = record !== null && record.epoch === epoch && record.inSync.includes(peerId);
-  if (isRecorded && diskOf(w[peerId])?.outdated !== true) {
-    throw new BrokenPromise(`S5: ${id} acknowledges alone while ${peerId} may be promoted`);
+  const isRecorded = record !== null && record.epoch === epoch && record.inSync.includes(peer);
+  if (isRecorded && diskOf(w.nodes[peer])?.outdated !== true) {
+    throw new BrokenPromise(`S5: ${id} acknowledges alone while ${peer} may be promoted`);
   }
   const newest = Math.max(0, ...Object.keys(ledger.leaders).map(Number));
   if (newest > epoch) {
@@ -106,12 +134,16 @@ function checkAlone(w: World, id: Id, epoch: number): void {
 }
 
 /** The epoch under which a file operation would be answered now; the lease is looked at last. */
-export function answeredEpoch(node: ExploredNode): number | null {
+export function answeredEpoch(w: World, id: Id): number | null {
+  const node = w.nodes[id];
   const epoch = servedEpoch(node);
   if (node.kind === "dead" || epoch === null || node.shell.isFenced) return null;
   const { shown } = node.state;
-  const grants = Object.values(node.shell.grants);
-  const byPeer = grants.some((grant) => grant.epoch === epoch && grant.untilMs > NOW_MS);
-  const byWitness = (shown?.witnessGrantUntilMs ?? 0) > NOW_MS;
-  return shown?.isStandingVoteHeld === true || byPeer || byWitness ? epoch : null;
+  const promising = Object.entries(node.shell.grants).filter(
+    ([, grant]) => grant.epoch === epoch && grant.untilMs > NOW_MS,
+  );
+  const isWitnessForIt = (shown?.witnessGrantUntilMs ?? 0) > NOW_MS;
+  const forIt = [id, ...promising.map(([peer]) => peer)];
+  const isHeld = shown?.isStandingVoteHeld === true || isMajority(w.ids, forIt, isWitnessForIt);
+  return isHeld ? epoch : null;
 }

@@ -4,50 +4,61 @@
  */
 import type { LeadingRole } from "#model/quorum/node/state.ts";
 import type { PeerState } from "#model/quorum/peer-state.ts";
-import type { ExploredNode, LiveNode, Mind } from "./explored-node.ts";
-import { IDS, type Id, otherOf, type Strays, type World } from "./explored-world.ts";
+import type { ExploredNode, Mind } from "./explored-node.ts";
+import { type Id, peersOf, type Strays, type World, withNode } from "./explored-world.ts";
 import { memo, memo2 } from "./memo.ts";
 
 type Named = { readonly id: string } | null | undefined;
 
-const live = (node: ExploredNode): LiveNode | null => (node.kind === "live" ? node : null);
+const mindOf = (w: World, id: Id): Mind | undefined => {
+  const node = w.nodes[id];
+  return node.kind === "live" ? node.state : undefined;
+};
 
+/** The ask of `id` that is open to that peer. */
 const askOf = (s: Mind | undefined, peer: Id): Named =>
   s?.role.kind === "leading" ? s.role.secondaries[peer]?.ask : null;
 
 /** Every name of an ask of `id`, where it may stand. */
 function namesOf(w: World, id: Id): readonly string[] {
-  const own = live(w[id])?.state;
-  const peer = live(w[otherOf(id)])?.state;
-  const places: Named[] = [
-    askOf(own, otherOf(id)),
-    peer?.peers[id]?.state?.standingVoteAsk,
-    peer?.voteGiven,
-    own?.peers[otherOf(id)]?.state?.standingVoteGiven,
-    w.strays.beats[otherOf(id)]?.state.standingVoteAsk,
-    w.strays.beats[id]?.state.standingVoteGiven,
-  ];
+  const own = mindOf(w, id);
+  const places = peersOf(w.ids, id).flatMap((peerId): Named[] => {
+    const peer = mindOf(w, peerId);
+    return [
+      askOf(own, peerId),
+      peer?.peers[id]?.state?.standingVoteAsk,
+      // Whom a vote was given to, only its name tells: it begins with that node's.
+      peer?.voteGiven?.id.startsWith(id) === true ? peer.voteGiven : null,
+      givenTo(id, own?.peers[peerId]?.state?.standingVoteGiven),
+      w.strays.beats[`${id}>${peerId}`]?.state.standingVoteAsk,
+      givenTo(id, w.strays.beats[`${peerId}>${id}`]?.state.standingVoteGiven),
+    ];
+  });
   return [...new Set(places.flatMap((n) => (n === null || n === undefined ? [] : [n.id])))];
 }
+
+const givenTo = (id: Id, given: Named): Named => (given?.id.startsWith(id) === true ? given : null);
 
 /** A standing vote that answers no ask which anybody still holds can never be taken. */
 function withoutSpentVotes(w: World): World {
   let next = w;
-  for (const id of IDS) {
-    const own = live(w[id])?.state;
-    const peer = live(w[otherOf(id)])?.state;
-    const open = [
-      askOf(own, otherOf(id))?.id ?? null,
-      peer?.peers[id]?.state?.standingVoteAsk?.id,
-      w.strays.beats[otherOf(id)]?.state.standingVoteAsk?.id,
-    ];
-    const given = peer?.voteGiven?.id;
-    if (given !== undefined && !open.includes(given)) {
-      next = { ...next, [otherOf(id)]: withoutVote(next[otherOf(id)]) };
+  for (const id of w.ids) {
+    for (const peerId of peersOf(w.ids, id)) {
+      const own = mindOf(w, id);
+      const peer = mindOf(w, peerId);
+      const open = [
+        askOf(own, peerId)?.id ?? null,
+        peer?.peers[id]?.state?.standingVoteAsk?.id,
+        w.strays.beats[`${id}>${peerId}`]?.state.standingVoteAsk?.id,
+      ];
+      const given = givenTo(id, peer?.voteGiven)?.id;
+      if (given !== undefined && !open.includes(given)) {
+        next = withNode(next, peerId, withoutVote(next.nodes[peerId]));
+      }
+      const taken = own?.peers[peerId]?.state?.standingVoteGiven?.id;
+      if (taken === undefined || open[0] === taken) continue;
+      next = withNode(next, id, withoutTaken(next.nodes[id], peerId));
     }
-    const taken = own?.peers[otherOf(id)]?.state?.standingVoteGiven?.id;
-    if (taken === undefined || open[0] === taken) continue;
-    next = { ...next, [id]: withoutTaken(next[id], otherOf(id)) };
   }
   return next;
 }
@@ -86,7 +97,7 @@ export function withCanonicalAsks(was: World): World {
   const w = withoutSpentVotes(was);
   const names = new Map<string, string>();
   let isCanonical = true;
-  for (const id of IDS) {
+  for (const id of w.ids) {
     namesOf(w, id).forEach((name, i) => {
       const to = `${id}.ask${i + 1}`;
       if (name !== to) isCanonical = false;
@@ -96,12 +107,9 @@ export function withCanonicalAsks(was: World): World {
   if (isCanonical) return w;
   const rename = <N extends Named>(n: N): N =>
     n === null || n === undefined ? n : { ...n, id: names.get(n.id) ?? n.id };
-  return {
-    ...w,
-    a: renamedNode(w.a, rename),
-    b: renamedNode(w.b, rename),
-    strays: renamedStrays(w.strays, rename),
-  };
+  const { a, b, c } = w.nodes;
+  const nodes = { a: renamedNode(a, rename), b: renamedNode(b, rename), c: renamedNode(c, rename) };
+  return { ...w, nodes, strays: renamedStrays(w.strays, rename) };
 }
 
 type Rename = <N extends Named>(n: N) => N;
@@ -135,10 +143,9 @@ function renamedNode(node: ExploredNode, rename: Rename): ExploredNode {
 }
 
 function renamedStrays(strays: Strays, rename: Rename): Strays {
-  const { a, b } = strays.beats;
-  const beats = {
-    ...(a === undefined ? {} : { a: { ...a, state: renamedState(a.state, rename) } }),
-    ...(b === undefined ? {} : { b: { ...b, state: renamedState(b.state, rename) } }),
-  };
-  return { ...strays, beats };
+  const beats = Object.entries(strays.beats).map(([wire, beat]) => [
+    wire,
+    { ...beat, state: renamedState(beat.state, rename) },
+  ]);
+  return { ...strays, beats: Object.fromEntries(beats) };
 }

@@ -1,19 +1,29 @@
+import type { Budgets } from "./budgets.ts";
+import { doubled } from "./doubled.ts";
+
 /** Columns of a row. */
-export const WIDTH = 8;
+export const WIDTH = 7;
 
 const FIRST_ROWS = 1 << 16;
 
 /**
  * All states seen, each a row of `WIDTH` numbers, found again by its contents: an open-addressing
- * hash over flat arrays, as a JavaScript object per state would not fit into memory. Rows are
- * numbered in the order of their discovery, so the table is the queue of the search, too.
+ * hash over flat arrays, as a JavaScript object per state would not fit into memory.
  */
 export class RowTable {
   #rows = new Int32Array(FIRST_ROWS * WIDTH);
   #index = new Int32Array(FIRST_ROWS * 4).fill(-1);
-  #parents = new Int32Array(FIRST_ROWS);
-  #moves = new Int32Array(FIRST_ROWS);
+  /** For each row, the budgets that it was reached with, or with more, as bits. */
+  #budgets: Uint32Array<ArrayBuffer>;
+  readonly #within: readonly Uint32Array[];
+  readonly #words: number;
   #size = 0;
+
+  constructor({ within, words }: Budgets) {
+    this.#within = within;
+    this.#words = words;
+    this.#budgets = new Uint32Array(FIRST_ROWS * words);
+  }
 
   get size(): number {
     return this.#size;
@@ -23,17 +33,19 @@ export class RowTable {
     into.set(this.#rows.subarray(id * WIDTH, (id + 1) * WIDTH));
   }
 
-  parentOf(id: number): number {
-    return this.#parents[id] ?? -1;
+  /** Was the row never reached with this much left, or more? From now on it was. */
+  isNews(id: number, budget: number): boolean {
+    const at = id * this.#words;
+    const word = this.#budgets[at + (budget >> 5)] ?? 0;
+    if ((word & (1 << (budget & 31))) !== 0) return false;
+    this.#within[budget]?.forEach((bits, i) => {
+      this.#budgets[at + i] = (this.#budgets[at + i] ?? 0) | bits;
+    });
+    return true;
   }
 
-  /** The move that led from the parent to this row when it was found. */
-  moveOf(id: number): number {
-    return this.#moves[id] ?? -1;
-  }
-
-  /** The number of the row with these contents; it is new if that equals the size before. */
-  add(row: Int32Array, parent: number, move: number): number {
+  /** The number of the row with these contents. */
+  add(row: Int32Array): number {
     const mask = this.#index.length - 1;
     let slot = hash(row, 0) & mask;
     for (;;) {
@@ -46,8 +58,6 @@ export class RowTable {
     this.#size += 1;
     if (this.#size * WIDTH > this.#rows.length) this.#grow();
     this.#rows.set(row, id * WIDTH);
-    this.#parents[id] = parent;
-    this.#moves[id] = move;
     if (this.#size * 2 > this.#index.length) this.#rehash();
     else this.#index[slot] = id;
     return id;
@@ -60,9 +70,8 @@ export class RowTable {
   }
 
   #grow(): void {
-    this.#rows = grown(this.#rows);
-    this.#parents = grown(this.#parents);
-    this.#moves = grown(this.#moves);
+    this.#rows = doubled(this.#rows);
+    this.#budgets = doubled(this.#budgets);
   }
 
   #rehash(): void {
@@ -74,12 +83,6 @@ export class RowTable {
       this.#index[slot] = id;
     }
   }
-}
-
-function grown(array: Int32Array): Int32Array<ArrayBuffer> {
-  const next = new Int32Array(array.length * 2);
-  next.set(array);
-  return next;
 }
 
 /** FNV-1a over words, with a final mix (murmur3's): rows differ in few low bits. */

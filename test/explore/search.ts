@@ -1,39 +1,53 @@
 /**
- * Breadth first over everything that can happen, until nothing new is found. The first broken
- * promise ends the search: no shorter story leads to one. Afterwards every state must have a way
- * out: some sequence of moves without any further fault to a pair that serves and is in sync.
+ * Everything that can happen, with the fewest faults first and then by the number of moves, until
+ * nothing new is found. The first broken promise ends the search. Afterwards every state must have a
+ * way out: some sequence of moves without any further fault to a pair that serves and is in sync.
+ *
+ * A state that was reached before with as much left of every kind of fault is not looked at again:
+ * whatever can happen to it now could happen to it then.
  */
+import { type Budget, Budgets } from "./budgets.ts";
 import { Carrier } from "./carrier.ts";
 import { ExitMap } from "./exit-map.ts";
 import { BrokenPromise } from "./explored-node.ts";
 import {
-  type Budget,
   diskOf,
-  freshWorld,
-  IDS,
   type Id,
+  type Ids,
+  idsOf,
+  type NodeCount,
   Parts,
   type World,
 } from "./explored-world.ts";
-import { answeredEpoch } from "./judgement.ts";
-import { eachMove, type MoveOptions } from "./moves.ts";
+import { eachMove, type Move } from "./moves.ts";
+import { Queue } from "./queue.ts";
 import { RowTable, WIDTH } from "./row-table.ts";
+import { inSyncWorld, isServedInSync } from "./start.ts";
 
-export type SearchOptions = MoveOptions & {
+export type SearchOptions = {
+  readonly nodeCount: NodeCount;
+  /** Who leads the nodes from which the search begins. */
+  readonly primary: Id;
+  /** Set by whichever search finds a broken promise first: the others need not go on. */
+  readonly stop?: Int32Array;
+  /** All clocks move together, so leases hold, and S1 is looked at. */
+  readonly areClocksTogether: boolean;
   readonly budget: Budget;
   readonly epochsMax: number;
   readonly statesMax: number;
   /** Moves from the start; beyond is not looked at. */
   readonly depthMax: number;
-  readonly onProgress?: (states: number, expanded: number) => void;
+  readonly onProgress?: ((states: number, expanded: number) => void) | undefined;
 };
 
 export type Broken = { readonly promise: string; readonly moves: readonly string[] };
 
 export type Searched = {
   readonly states: number;
+  /** States that were looked at, each once for each budget that no other one holds. */
+  readonly looks: number;
   readonly moves: number;
-  /** Moves on the longest of all shortest ways. */
+  /** Moves of the longest story that was looked at. */
   readonly depth: number;
   /** Moves not followed, as they would begin an epoch above the bound. */
   readonly beyond: number;
@@ -44,23 +58,15 @@ export type Searched = {
   readonly cells: readonly string[];
 };
 
-const NO_FAULTS: Budget = {
-  faults: 0,
-  crashes: 0,
-  strays: 0,
-  lostReplies: 0,
-  forces: 0,
-  orders: 0,
-};
-
 export class Search {
   readonly #options: SearchOptions;
-  readonly #parts = new Parts();
-  readonly #table = new RowTable();
+  readonly #ids: Ids;
+  readonly #parts: Parts;
+  readonly #table: RowTable;
+  readonly #budgets: Budgets;
+  readonly #queue: Queue;
   readonly #carrier: Carrier;
   readonly #exits = new ExitMap();
-  readonly #texts = new Map<string, number>();
-  readonly #textOf: string[] = [];
   readonly #row = new Int32Array(WIDTH);
   #moves = 0;
   #beyond = 0;
@@ -69,92 +75,118 @@ export class Search {
 
   constructor(options: SearchOptions) {
     this.#options = options;
-    this.#carrier = new Carrier(options.areClocksTogether);
+    this.#ids = idsOf(options.nodeCount);
+    this.#parts = new Parts(this.#ids);
+    this.#carrier = new Carrier(options.areClocksTogether, this.#ids);
+    this.#budgets = new Budgets(options.budget);
+    this.#table = new RowTable(this.#budgets);
+    this.#queue = new Queue(this.#budgets);
   }
 
-  /** From a pair in sync, led by the one and by the other. */
   run(): Searched {
     try {
-      for (const id of IDS) this.#add(inSyncWorld(id, this.#options.budget), -1, "start");
+      this.#add(inSyncWorld(this.#ids, this.#options.primary), 0, -1);
     } catch (thrown) {
       this.#broken = { promise: `${promiseOf(thrown)} (at the first start)`, moves: [] };
     }
-    const row = new Int32Array(WIDTH);
-    let next = 0;
-    let layerEnds = this.#table.size;
+    let looks = 0;
     let isCutShort = false;
-    for (; next < this.#table.size && this.#broken === null; next += 1) {
-      if (next === layerEnds) {
-        this.#depth += 1;
-        layerEnds = this.#table.size;
+    for (let entry = this.#queue.take(); entry !== -1; entry = this.#queue.take()) {
+      if (this.#queue.depthOf(entry) >= this.#options.depthMax) {
+        isCutShort = true;
+        continue;
       }
-      isCutShort =
-        this.#table.size > this.#options.statesMax || this.#depth >= this.#options.depthMax;
-      if (isCutShort) break;
-      this.#table.read(next, row);
-      this.#expand(this.#parts.toWorld(row), next);
-      if (next % 20_000 === 0) this.#options.onProgress?.(this.#table.size, next);
+      this.#depth = Math.max(this.#depth, this.#queue.depthOf(entry) + 1);
+      this.#expand(entry);
+      looks += 1;
+      if (looks % 10_000 === 0) this.#options.onProgress?.(this.#table.size, looks);
+      isCutShort ||= this.#table.size > this.#options.statesMax || this.#isStopped();
+      if (this.#broken !== null || this.#table.size > this.#options.statesMax) break;
+      if (this.#isStopped()) break;
     }
-    const isComplete = !isCutShort && this.#broken === null;
-    if (isComplete) this.#requireExits();
+    if (!isCutShort && this.#broken === null) this.#requireExits();
+    if (this.#broken !== null) this.#options.stop?.fill(1);
     return {
       states: this.#table.size,
+      looks,
       moves: this.#moves,
       depth: this.#depth,
       beyond: this.#beyond,
-      isComplete,
+      isComplete: !isCutShort && this.#broken === null,
       broken: this.#broken,
       cells: [...this.#carrier.cells].sort(),
     };
   }
 
-  #expand(w: World, id: number): void {
-    if (isServedInSync(w)) this.#exits.isGoal(id);
-    eachMove(this.#carrier, w, this.#options, (text, make, isFault = false) => {
+  #isStopped = (): boolean => (this.#options.stop?.[0] ?? 0) !== 0;
+
+  #expand(entry: number): void {
+    const [state, left] = [this.#queue.stateOf(entry), this.#queue.budgetOf(entry)];
+    const w = this.#worldOf(state);
+    if (isServedInSync(w)) this.#exits.isGoal(state);
+    const budget = this.#budgets.all[left];
+    if (budget === undefined) throw new Error(`no budget ${left}`);
+    eachMove(this.#carrier, w, budget, ({ text, faults, after }) => {
       if (this.#broken !== null) return;
       this.#moves += 1;
-      try {
-        const after = make();
-        if (epochOf(after) > this.#options.epochsMax) {
-          this.#beyond += 1;
-          // What lies beyond the bound may well be the way out.
-          this.#exits.isGoal(id);
-          return;
-        }
-        const to = this.#add(after, id, text);
-        if (!isFault) this.#exits.leads(id, to);
-      } catch (thrown) {
-        this.#broken = { promise: promiseOf(thrown), moves: [...this.#pathTo(id), text] };
+      if (after instanceof Error) {
+        this.#broken = { promise: promiseOf(after), moves: [...this.#pathTo(entry), text] };
+        return;
       }
+      if (epochOf(after) > this.#options.epochsMax) {
+        this.#beyond += 1;
+        // What lies beyond the bound may well be the way out.
+        this.#exits.isGoal(state);
+        return;
+      }
+      const to = this.#add(after, this.#budgets.after(left, faults), entry);
+      if (faults.length === 0) this.#exits.leads(state, to);
     });
+  }
+
+  #worldOf(state: number): World {
+    const row = new Int32Array(WIDTH);
+    this.#table.read(state, row);
+    return this.#parts.toWorld(row);
   }
 
   #requireExits(): void {
     const lost = this.#exits.firstWithout(this.#table.size);
     if (lost === null) return;
     const promise = "L4: a state without an exit: nothing but a person can bring service back";
-    this.#broken = { promise, moves: this.#pathTo(lost) };
+    this.#broken = { promise, moves: this.#pathTo(this.#queue.firstOf(lost)) };
   }
 
-  #add(w: World, parent: number, text: string): number {
+  /** Answers with the number of the state. `left`: the number of what is left of the budget. */
+  #add(w: World, left: number, parent: number): number {
     this.#parts.toRow(w, this.#row);
-    return this.#table.add(this.#row, parent, this.#textId(text));
+    const state = this.#table.add(this.#row);
+    if (this.#table.isNews(state, left)) this.#queue.add(state, left, parent);
+    return state;
   }
 
-  #textId(text: string): number {
-    const known = this.#texts.get(text);
-    if (known !== undefined) return known;
-    this.#textOf.push(text);
-    this.#texts.set(text, this.#textOf.length - 1);
-    return this.#textOf.length - 1;
-  }
-
-  #pathTo(id: number): readonly string[] {
+  /** The moves that led there, found again by making them. */
+  #pathTo(entry: number): readonly string[] {
     const path: string[] = [];
-    for (let at = id; at >= 0 && this.#table.parentOf(at) >= 0; at = this.#table.parentOf(at)) {
-      path.unshift(this.#textOf[this.#table.moveOf(at)] ?? "?");
+    for (let at = entry; this.#queue.parentOf(at) >= 0; at = this.#queue.parentOf(at)) {
+      path.unshift(this.#moveBetween(this.#queue.parentOf(at), at));
     }
     return path;
+  }
+
+  #moveBetween(from: number, to: number): string {
+    const left = this.#queue.budgetOf(from);
+    const budget = this.#budgets.all[left];
+    if (budget === undefined) throw new Error(`no budget ${left}`);
+    let text = "?";
+    const look = (move: Move): void => {
+      if (text !== "?" || move.after instanceof Error) return;
+      if (this.#budgets.after(left, move.faults) !== this.#queue.budgetOf(to)) return;
+      this.#parts.toRow(move.after, this.#row);
+      if (this.#table.add(this.#row) === this.#queue.stateOf(to)) text = move.text;
+    };
+    eachMove(this.#carrier, this.#worldOf(this.#queue.stateOf(from)), budget, look);
+    return text;
   }
 }
 
@@ -165,51 +197,8 @@ function promiseOf(thrown: unknown): string {
 
 function epochOf(w: World): number {
   const bound = (id: Id): number => {
-    const disk = diskOf(w[id]);
+    const disk = diskOf(w.nodes[id]);
     return disk === null ? 0 : Math.max(disk.epoch, disk.asked, disk.pairVote?.terms.epoch ?? 0);
   };
-  return Math.max(bound("a"), bound("b"), w.record?.epoch ?? 0);
-}
-
-/** One node serves, and both hold every write, as the record says. */
-export function isServedInSync(w: World): boolean {
-  const isWhole = IDS.every((id) => diskOf(w[id])?.outdated === false && w[id].kind === "live");
-  const isServed = IDS.some((id) => answeredEpoch(w[id]) !== null);
-  return isWhole && isServed && w.record?.inSync.length === 2;
-}
-
-/** A pair that was started for the first time, as it is when it has come in sync. */
-export function inSyncWorld(primary: Id, budget: Budget): World {
-  // Found by the search itself with clocks together, where it is a matter of few moves.
-  const options = { areClocksTogether: true };
-  const carrier = new Carrier(true);
-  const queue: World[] = [startedWorld(carrier, primary)];
-  const seen = new Set<string>();
-  for (let w = queue.shift(); w !== undefined; w = queue.shift()) {
-    const isSettled = [w.a, w.b].every(
-      (n) =>
-        n.kind === "live" &&
-        n.state.witness.pending === null &&
-        Object.values(n.shell.links)[0] === "live",
-    );
-    if (isServedInSync(w) && isSettled) return { ...w, budget };
-    const from = w;
-    eachMove(carrier, from, options, (_, make) => {
-      const next = make();
-      const text = JSON.stringify(next);
-      if (!seen.has(text) && epochOf(next) <= 1) queue.push(next);
-      seen.add(text);
-    });
-  }
-  throw new Error("no way leads to a pair in sync");
-}
-
-function startedWorld(carrier: Carrier, primary: Id): World {
-  let w = freshWorld(NO_FAULTS);
-  for (const id of IDS) {
-    w = carrier.carry(w, id, "boot", () => ({ kind: "booted", data: "hasData" }));
-    const command = { kind: "start", dataFrom: primary } as const;
-    w = carrier.carry(w, id, "start", () => ({ kind: "commanded", command }));
-  }
-  return w;
+  return Math.max(...w.ids.map(bound), w.record?.epoch ?? 0);
 }

@@ -16,11 +16,14 @@ const ROW_MS_MAX = pick(300_000, 4_500_000);
  * `npm test` runs each row once in a short form; `npm run test:long -- faults` with the durations
  * and counts of the matrix, `--rounds N` times.
  */
-export function runRows(rows: readonly Row[]): void {
+export function runRows(
+  rows: readonly Row[],
+  options: Parameters<typeof World.create>[0] = {},
+): void {
   let world: World;
 
   beforeAll(async () => {
-    world = await World.create();
+    world = await World.create(options);
   }, 180_000);
 
   afterAll(async () => {

@@ -14,7 +14,8 @@ import {
   witnessDoor,
 } from "../lab/cluster.ts";
 import { run, waitFor } from "../lab/command.ts";
-import { Lab } from "../lab/lab.ts";
+import { troubleDisk } from "../lab/faulty-disk/trouble-disk.ts";
+import { Lab, type LabOptions } from "../lab/lab.ts";
 import type { VirtualMachine } from "../lab/virtual-machine.ts";
 import { canStepClocks, stepClock } from "../lab/wall-clock.ts";
 import type { WitnessDoor } from "../lab/witness-door.ts";
@@ -48,8 +49,8 @@ export class World {
     this.door = witnessDoor(lab);
   }
 
-  static async create(): Promise<World> {
-    const lab = await Lab.up();
+  static async create(options: Pick<LabOptions, "dataDiskMiB"> = {}): Promise<World> {
+    const lab = await Lab.up(options);
     try {
       const say = () => undefined;
       const options = { say, module: MODULE, folder: LEDGER, hasFaults: true };
@@ -76,7 +77,10 @@ export class World {
   /** Whatever a row that failed has left: the next one begins with everything in order. */
   async repair(): Promise<void> {
     await this.lab.network.heal();
-    for (const machine of this.lab.machines) if (machine.initPid !== null) machine.thaw();
+    for (const machine of this.lab.machines) {
+      if (machine.dataDisk !== null) await troubleDisk(machine, "ok");
+      if (machine.initPid !== null) machine.thaw();
+    }
     if (this.machine("control").initPid === null) await this.bootControl();
     if (!(await this.cluster.people.snapshot()).ok) startControlPlane(this.lab, "default");
     this.door.fault({ kind: "none" });
@@ -101,7 +105,7 @@ export class World {
   }
 
   /** Waits until one node leads, the other is in step, and the record says so. */
-  async settled(): Promise<NodeName> {
+  async settled(limitMs = SETTLED_MS): Promise<NodeName> {
     let seen = "";
     return await waitFor(
       "one PRIM and one SECOND",
@@ -121,10 +125,15 @@ export class World {
         const isStarted = stableProcesses(this.lab, primary).length === 2;
         return isPaired && isRecorded && isStarted ? primary : null;
       },
-      SETTLED_MS,
+      limitMs,
     ).catch((error: unknown) => {
       throw new Error(`${String(error)}; last seen: ${seen}`);
     });
+  }
+
+  /** A person's command to one node. */
+  async command(node: NodeName, kind: "start" | "stop"): Promise<void> {
+    await this.cluster.command({ kind, node });
   }
 
   async epoch(): Promise<number> {

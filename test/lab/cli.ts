@@ -13,6 +13,7 @@ import { LAB_VIP, Lab } from "./lab.ts";
 const FOLDER = join(import.meta.dirname, "..", "..", ".lab");
 const STATE = join(FOLDER, "lab.json");
 const ID = "mflab";
+const DATA_DISK_MIB = 512;
 
 async function theLab(): Promise<Lab> {
   if (!existsSync(STATE)) throw new Error("no lab is up; make one with: npm run lab -- up");
@@ -23,11 +24,14 @@ function say(options: Options, text: string, facts: unknown): void {
   console.log(options.json === true ? JSON.stringify(facts) : text);
 }
 
-async function up(options: Options & { bare?: boolean; module: string }): Promise<void> {
+type UpOptions = Options & { bare?: boolean; module: string; dataDisks?: boolean };
+
+async function up(options: UpOptions): Promise<void> {
   if (existsSync(STATE)) throw new Error("a lab is up already; end it with: npm run lab -- down");
   mkdirSync(FOLDER, { recursive: true });
   writeFileSync(STATE, JSON.stringify({ id: ID, startedAt: new Date().toISOString() }));
-  const lab = await Lab.up({ id: ID, folder: FOLDER });
+  const disks = options.dataDisks === true ? { dataDiskMiB: DATA_DISK_MIB } : {};
+  const lab = await Lab.up({ id: ID, folder: FOLDER, ...disks });
   if (options.bare !== true) {
     const cluster = await startCluster(lab, {
       say: (text) => console.error(text),
@@ -80,6 +84,7 @@ function program(): Command {
   add("up", "make the lab: two nodes with PostgreSQL as a mirror, a control plane, a client")
     .option("--bare", "only the machines, without Mirrorfarm in them")
     .option("--module <folder>", "the module to run", "postgresql")
+    .option("--data-disks", "data on disks of their own, which `disk` makes fail")
     .action(up);
   add("exec <machine> <command...>", "run a command inside a machine").action(
     async (name: string, words: string[]) => {

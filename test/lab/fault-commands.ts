@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import { stallThread } from "./agent-process.ts";
 import { witnessDoor } from "./cluster.ts";
+import { DISK_TROUBLES, troubleDisk } from "./faulty-disk/trouble-disk.ts";
 import type { Lab } from "./lab.ts";
 import { canStepClocks, stepClock } from "./wall-clock.ts";
 import { WITNESS_FAILURES, type WitnessFault } from "./witness-fault.ts";
@@ -27,6 +28,20 @@ export function addFaultCommands(add: Add, ports: Ports): void {
   addStandStills(add, ports);
   addClock(add, ports);
   addWitness(add, ports);
+  addDisk(add, ports);
+}
+
+const MS_SLOW = 200;
+
+function addDisk(add: Add, { theLab, say }: Ports): void {
+  add("disk <machine> <fault>", "its data disk: eio, slow, hang, full, ro, lose-unflushed, or ok")
+    .option("--delay <time>", "what `slow` adds to each call: 500ms, 10s", duration, MS_SLOW)
+    .action(async (name: string, fault: string, options: Options & { delay: number }) => {
+      const known = DISK_TROUBLES.find((one) => one === fault);
+      if (known === undefined) throw new Error(`the fault is one of ${DISK_TROUBLES.join(", ")}`);
+      await troubleDisk((await theLab()).machine(name), known, options.delay);
+      say(options, `the data disk of ${name}: ${fault}`, { name, fault });
+    });
 }
 
 function addStandStills(add: Add, { theLab, say }: Ports): void {

@@ -34,6 +34,8 @@ export type LabOptions = {
   readonly id?: string;
   readonly folder?: string;
   readonly diskMiB?: number;
+  /** The nodes' data lies on a disk of its own, which can be made to fail. */
+  readonly dataDiskMiB?: number;
 };
 
 export class Lab {
@@ -62,6 +64,7 @@ export class Lab {
           labId: this.id,
           network,
           diskMiB: options.diskMiB ?? 512,
+          dataDiskMiB: name.startsWith("node") ? options.dataDiskMiB : undefined,
         }),
     );
   }

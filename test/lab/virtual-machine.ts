@@ -11,6 +11,7 @@ import { existsSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Finished, must, type RunOptions, run, waitFor } from "./command.ts";
 import { CGROUP_ROOT, removeGroups } from "./control-groups.ts";
+import { FaultyDisk } from "./faulty-disk/faulty-disk.ts";
 import type { LabNetwork } from "./network.ts";
 import { cutPowerOf } from "./power.ts";
 import { readIfThere } from "./read-if-there.ts";
@@ -22,15 +23,27 @@ export type MachineOptions = {
   readonly labId: string;
   readonly network: LabNetwork;
   readonly diskMiB: number;
+  /** A second disk for /srv/data, which can be made to fail. @default none */
+  readonly dataDiskMiB?: number | undefined;
 };
 
+/** Where the data disk is mounted: /srv/data is a directory on it, so that others can fill it. */
+export const DATA_DISK = "/srv/disk";
+
+const mountDataDisk = (loop: string) => `
+mkdir -p ${DATA_DISK} /srv/data
+mount -t ext4 ${loop} ${DATA_DISK}
+mkdir -p ${DATA_DISK}/data
+mount --bind ${DATA_DISK}/data /srv/data`;
+
 /** Mounts what a machine of its own has, says "booted", then only reaps. */
-const initScript = (loop: string, name: string, bootedMark: string) => `
+const initScript = (loop: string, dataLoop: string | null, name: string, bootedMark: string) => `
 set -e
 mount --make-rprivate /
 mount -t proc proc /proc
 hostname ${name}
 mount -t ext4 ${loop} /srv
+${dataLoop === null ? "" : mountDataDisk(dataLoop)}
 mount -t tmpfs tmpfs /run
 # A boot id of its own (random(4)), as a machine has after each start.
 cat /proc/sys/kernel/random/uuid > /run/boot_id
@@ -43,11 +56,16 @@ export class VirtualMachine {
   readonly name: string;
   readonly #options: MachineOptions;
   #loop: string | null = null;
+  /** Null where the machine has one disk only. */
+  readonly dataDisk: FaultyDisk | null;
 
   constructor(options: MachineOptions) {
     this.name = options.name;
     this.#options = options;
     mkdirSync(options.folder, { recursive: true });
+    const folder = join(options.folder, "data-disk");
+    const hasDisk = options.dataDiskMiB !== undefined || existsSync(folder);
+    this.dataDisk = hasDisk ? new FaultyDisk(folder) : null;
   }
 
   get cgroup(): string {
@@ -95,6 +113,8 @@ export class VirtualMachine {
       "lazy_itable_init=0,lazy_journal_init=0",
       this.#image,
     ]);
+    const { dataDiskMiB } = this.#options;
+    if (dataDiskMiB !== undefined) await this.dataDisk?.create(dataDiskMiB);
   }
 
   /** Switches the machine on and waits until its disk is mounted. A new boot id each time. */
@@ -106,10 +126,12 @@ export class VirtualMachine {
     await this.#options.network.resetHost(this.name);
     await this.#options.network.plug(this.name, true);
     const console = openSync(join(this.#options.folder, "console.log"), "a");
+    const dataLoop = (await this.dataDisk?.loop()) ?? null;
+    const script = initScript(this.#loop, dataLoop, this.name, this.#bootedMark);
     const enter = [
       ...["nsenter", `--net=${this.#options.network.namespacePath(this.name)}`],
       ...["unshare", "--mount", "--pid", "--fork", "--uts"],
-      ...["sh", "-c", initScript(this.#loop, this.name, this.#bootedMark)],
+      ...["sh", "-c", script],
     ];
     spawn("sh", ["-c", `echo $$ > ${this.cgroup}/cgroup.procs; exec "$@"`, "sh", ...enter], {
       detached: true,
@@ -151,15 +173,20 @@ export class VirtualMachine {
 
   /**
    * The machine is gone at once: nothing more leaves, every process is killed. With `power`, its
-   * file systems first lose all that was not yet on stable storage.
+   * file systems first lose all that was not yet on stable storage; with `cache`, the data disk
+   * also loses what it was given and not told to flush.
    */
-  async kill(options: { power?: boolean } = {}): Promise<void> {
+  async kill(options: { power?: boolean; cache?: boolean } = {}): Promise<void> {
     const pid = this.initPid;
     if (pid === null) return;
     // Frozen first, so that no process sees the plug or the disk go before its own end.
     writeFileSync(join(this.cgroup, "cgroup.freeze"), "1");
     await this.#options.network.plug(this.name, false);
-    if (options.power === true) cutPowerOf(`/proc/${pid}/root/srv`);
+    if (options.power === true) {
+      cutPowerOf(`/proc/${pid}/root/srv`);
+      if (this.dataDisk !== null) cutPowerOf(`/proc/${pid}/root${DATA_DISK}`);
+    }
+    if (options.cache === true) await this.dataDisk?.order({ kind: "lose" });
     writeFileSync(join(this.cgroup, "cgroup.kill"), "1");
     writeFileSync(join(this.cgroup, "cgroup.freeze"), "0");
     await waitFor(`${this.name} to be dead`, () => (this.#isEmpty() ? true : null), 20_000);
@@ -174,6 +201,8 @@ export class VirtualMachine {
   }
 
   async destroy(): Promise<void> {
+    // A process that hangs in a call to a disk that hangs could not die.
+    await this.dataDisk?.order({ kind: "ok" }).catch(() => undefined);
     if (existsSync(this.cgroup)) {
       await this.kill();
       await waitFor(
@@ -187,6 +216,7 @@ export class VirtualMachine {
       await run("losetup", ["-d", loop.trim()]);
     }
     this.#loop = null;
+    await this.dataDisk?.destroy();
   }
 
   /** Takes up a machine that an earlier process left running. */

@@ -12,7 +12,7 @@ export type Mutant = {
   readonly find: string;
   readonly replace: string;
   /** What must notice it. */
-  readonly caughtBy: "explore" | "sim";
+  readonly caughtBy: "explore" | "exploreThree" | "sim";
 };
 
 /** The source with the mutant's place rewritten. */

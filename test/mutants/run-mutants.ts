@@ -46,6 +46,13 @@ const ATTEMPTS: Readonly<Record<Mutant["caughtBy"], readonly Attempt[]>> = {
       limitMs: 30 * 60_000,
     },
   ],
+  exploreThree: [
+    {
+      name: "explore, 3 nodes, 1 fault",
+      args: [EXPLORE, "--json", ...words("--nodes 3 --faults 1")],
+      limitMs: 10 * 60_000,
+    },
+  ],
   sim: [
     {
       name: "simulation",

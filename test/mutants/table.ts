@@ -1,4 +1,5 @@
 import type { Mutant } from "./mutant.ts";
+import { THREE_NODES } from "./three-nodes.ts";
 
 const NODE = "model/quorum/node";
 
@@ -179,6 +180,79 @@ const PROTOCOL: readonly Mutant[] = [
     replace: "  Math.max(disk.epoch, disk.asked);",
     caughtBy: "explore",
   },
+  {
+    id: "M15",
+    wrong: "a question that is repeated gets a new name",
+    file: `${NODE}/witness.ts`,
+    find: "  const again = { ...pending, lastSentMs: nowMs, isInFlight: true, attempts: pending.attempts + 1 };",
+    replace:
+      "  const request = { ...pending.request, id: `${pending.request.id}+` };\n  const again = { ...pending, request, lastSentMs: nowMs, isInFlight: true, attempts: pending.attempts + 1 };",
+    caughtBy: "explore",
+  },
+  {
+    id: "M37",
+    wrong: "an agent that restarts forgets the question that was open",
+    file: `${NODE}/boot.ts`,
+    find: "    bootId: e.bootId,\n    maintenance",
+    replace: "    bootId: e.bootId,\n    asked: 0,\n    maintenance",
+    caughtBy: "explore",
+  },
+  {
+    id: "M40",
+    wrong: "a primary that signed its epoch away goes on under it",
+    file: `${NODE}/facts.ts`,
+    find: "s.disk.epoch !== epoch || s.disk.released !== null) return false;",
+    replace: "s.disk.epoch !== epoch) return false;",
+    caughtBy: "explore",
+  },
+  {
+    id: "M41",
+    wrong: "a standing vote outlasts the joining of the node that gave it",
+    file: `${NODE}/lead.ts`,
+    find: "  const joining = patchDisk(s, { joining: id, standingVotes });",
+    replace: "  const joining = patchDisk(s, { joining: id });\n  void standingVotes;",
+    caughtBy: "explore",
+  },
+  {
+    id: "M42",
+    wrong: "the witness promotes whoever names an older epoch",
+    file: "model/quorum/decide-vote.ts",
+    find: "  if (epoch < record.epoch) {",
+    replace: "  if (epoch < 0) {",
+    caughtBy: "explore",
+  },
+  {
+    id: "M43",
+    wrong: "a primary that hears of a newer epoch goes on",
+    file: `${NODE}/learn.ts`,
+    find: "  if (!wasLeading) return toListening(told, nowMs);",
+    replace: "  if (wasLeading) return s;\n  if (!wasLeading) return toListening(told, nowMs);",
+    caughtBy: "explore",
+  },
+  {
+    id: "M44",
+    wrong: "a node asks for promotion before the agent that ran before it let go of its promises",
+    file: `${NODE}/vote-facts.ts`,
+    find: "  return nowMs >= s.promotableAtMs;",
+    replace: "  return true;",
+    caughtBy: "explore",
+  },
+  {
+    id: "M45",
+    wrong: "a primary resumes after a restart as if its peer had missed nothing",
+    file: `${NODE}/promote.ts`,
+    find: "    isAttached: false,\n    deniedSinceMs",
+    replace: "    isAttached: e.inSync.length > 1,\n    deniedSinceMs",
+    caughtBy: "explore",
+  },
+  {
+    id: "M46",
+    wrong: "the receiver still takes operations after its node asked to be promoted",
+    file: `${NODE}/outputs.ts`,
+    find: '  if (s.role.kind === "candidate") return s.role.step === "asking";',
+    replace: '  if (s.role.kind === "candidate") return false;',
+    caughtBy: "explore",
+  },
 ];
 
 /** What is around the protocol: whole agents must show it in a simulated world. */
@@ -298,8 +372,56 @@ const SHELL: readonly Mutant[] = [
     replace: "    void entry;",
     caughtBy: "sim",
   },
+  {
+    id: "M50",
+    wrong: "an operation that is sent again is applied again",
+    file: "model/replication/receiver-order.ts",
+    find: '    if (sequence <= this.#appliedSequence) return ok("duplicate");',
+    replace: '    if (sequence <= this.#appliedSequence) return ok("apply");',
+    caughtBy: "sim",
+  },
+  {
+    id: "M51",
+    wrong: "a copy counts as complete before its resync has ended",
+    file: `${NODE}/wait.ts`,
+    find: "  const isComplete = s.attachedEpoch === s.disk.epoch && s.fault === null;",
+    replace: "  const isComplete = s.fault === null;",
+    caughtBy: "sim",
+  },
+  {
+    id: "M52",
+    wrong: "a resync leaves out files that were removed or came by another name meanwhile",
+    file: "model/replication/dirty-set.ts",
+    find: "    if (entry !== null) entry.listing = true;",
+    replace: "    if (entry === null) this.changedEverything();",
+    caughtBy: "sim",
+  },
+  {
+    id: "M53",
+    wrong: "a stopped node counts as clean, whatever is on its disk",
+    file: "node-agent/mirror/data-plane.ts",
+    find: "      const isSynced = await this.#options.sync();",
+    replace: "      const isSynced = true;",
+    caughtBy: "sim",
+  },
+  {
+    id: "M54",
+    wrong: "a call to a cloud that hangs is waited for",
+    file: "functions/reconciler/reconciler.ts",
+    find: "      late.resolve(otherwise);",
+    replace: "      void otherwise;",
+    caughtBy: "sim",
+  },
+  {
+    id: "M55",
+    wrong: "an address is moved once and not looked at again",
+    file: "functions/reconciler/reconciler.ts",
+    find: "    this.#looks.set(key, timers);",
+    replace: "    for (const timer of timers) timer.cancel();",
+    caughtBy: "sim",
+  },
 ];
 
-export const MUTANTS: readonly Mutant[] = [...PROTOCOL, ...SHELL].sort((x, y) =>
+export const MUTANTS: readonly Mutant[] = [...PROTOCOL, ...THREE_NODES, ...SHELL].sort((x, y) =>
   x.id < y.id ? -1 : 1,
 );

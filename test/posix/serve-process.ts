@@ -46,6 +46,7 @@ function main(options: ServeOptions): void {
     gate,
     blocking,
     changes: { announce: () => true, born: () => undefined },
+    onDiskError: () => undefined,
     onFault: (fault) => {
       sink.faults.push(`${fault.operation}: ${fault.detail}`);
       process.stderr.write(`fault ${fault.operation}: ${fault.detail}\n`);

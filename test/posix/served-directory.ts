@@ -2,7 +2,12 @@
  * A directory served over FUSE by a process of its own, for one test. Whatever happens the mount,
  * the process and the folder are gone afterwards.
  */
-import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from "node:child_process";
+import {
+  type ChildProcessWithoutNullStreams,
+  execFileSync,
+  spawn,
+  spawnSync,
+} from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -12,6 +17,8 @@ import { whyNoFuse } from "../setup/needs.ts";
 import type { ServeCommand, ServeOptions, ServeReport } from "./serve-options.ts";
 
 const STEP_MS_MAX = 20_000;
+const UNMOUNTS_MAX = 50;
+const UNMOUNT_PAUSE_MS = 50;
 const SERVE = path.join(import.meta.dirname, "serve-process.ts");
 
 /** Why mounts cannot be tested here; null when they can. Part of the skipped tests' names. */
@@ -62,7 +69,9 @@ export class ServedDirectory {
     const served = new ServedDirectory({ role: "primary", exclusions: [], ...options });
     const line = await served.#line();
     if (line === "ready") return served;
-    served.kill();
+    // What was refused has mounted nothing, and what is mounted there may be another's.
+    if (line.startsWith("failed")) served.#process.kill("SIGKILL");
+    else served.kill();
     throw new Error(`${line} ${served.#stderr}`);
   }
 
@@ -85,10 +94,20 @@ export class ServedDirectory {
   /** Unmounts in order, and ends the process. */
   async stop(): Promise<void> {
     try {
-      execFileSync("umount", [this.path], { timeout: STEP_MS_MAX, stdio: "pipe" });
+      await this.#unmount();
       await this.#ended;
     } finally {
       this.kill();
+    }
+  }
+
+  /** A process that just ended may still be about to let go. */
+  async #unmount(): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const unmounting = spawnSync("umount", [this.path], { timeout: STEP_MS_MAX });
+      if (unmounting.status === 0) return;
+      if (attempt === UNMOUNTS_MAX) throw new Error(`umount: ${unmounting.stderr}`);
+      await setTimeout(UNMOUNT_PAUSE_MS);
     }
   }
 

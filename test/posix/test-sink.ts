@@ -11,7 +11,9 @@ import {
 import { cString } from "../../node-agent/adapters/linux/library.ts";
 import type { ReplyGate } from "../../node-agent/fuse/ports.ts";
 import { Applier } from "../../node-agent/replication/applier.ts";
+import { decodeFrames, encodeFrame } from "../../node-agent/replication/frame.ts";
 import type { Operation, OperationSink } from "../../node-agent/replication/operation.ts";
+import { WireWriter } from "../../node-agent/replication/wire.ts";
 import type { ServeOptions, ServeReport } from "./serve-options.ts";
 
 export class TestGate implements ReplyGate {
@@ -68,7 +70,7 @@ export class TestSink implements OperationSink {
 
   submit(operation: Operation, done?: () => void): boolean {
     if (this.#isRecording) this.#kinds.push(describe(operation));
-    const applied = this.#applier?.apply(operation) ?? 0;
+    const applied = this.#applier?.apply(asSent(operation)) ?? 0;
     if (applied < 0) this.faults.push(`apply ${describe(operation)}: ${applied}`);
     if (this.#isWithholding && done !== undefined) this.#withheld.push(done);
     else done?.();
@@ -97,6 +99,21 @@ export class TestSink implements OperationSink {
     this.#applier?.reset();
     if (this.#copyFd >= 0) close(this.#copyFd);
   }
+}
+
+const wire = new WireWriter();
+
+/** Through the wire's form and back, as a secondary would have it. */
+function asSent(operation: Operation): Operation {
+  wire.clear();
+  encodeFrame(wire, 1, { kind: "operation", sequence: 1, operation, isAwaited: true });
+  let sent: Operation | null = null;
+  const decoded = decodeFrames(Buffer.from(wire.written), ({ frame }) => {
+    if (frame.kind === "operation") sent = frame.operation;
+    return true;
+  });
+  if (!decoded.ok || sent === null) throw new Error(`${operation.kind} is not what it was`);
+  return sent;
 }
 
 /** `"create a"`, `"write 4096+100"`, `"fsync"`: enough to see what was submitted, in what order. */

@@ -25,6 +25,9 @@ import { Stat } from "../../node-agent/adapters/linux/stat.ts";
 
 const NAMES_BYTES_MAX = 65_536;
 const BLOCK_BYTES = 65_536;
+const stat = new Stat();
+const names = new Uint8Array(NAMES_BYTES_MAX);
+const value = new Uint8Array(NAMES_BYTES_MAX);
 const SEEK_DATA = 3;
 
 /** Type, mode, owner, size, mtime, links, content, target, device, xattrs of everything in `path`. */
@@ -43,7 +46,6 @@ function describe(
   facts: string[],
   links: Map<number | bigint, string>,
 ): void {
-  const stat = new Stat();
   stat.of(fd);
   const { seconds, nanoseconds } = stat.mtime;
   const isDirectory = stat.type === S_IFDIR;
@@ -56,7 +58,7 @@ function describe(
       `${stat.uid}:${stat.gid}`,
       isDirectory ? "" : `size=${stat.sizeBytes} links=${stat.linkCount} rdev=${stat.rdev}`,
       `mtime=${seconds}.${nanoseconds}`,
-      stat.type === S_IFREG ? digest(fd) : "",
+      stat.type === S_IFREG && stat.sizeBytes > 0 ? digest(fd) : "",
       stat.type === S_IFLNK ? target(fd) : "",
       first === undefined ? "" : `same as ${first}`,
       ...attributes(fd),
@@ -99,8 +101,8 @@ function target(fd: number): string {
 }
 
 function attributes(fd: number): string[] {
-  const names = new Uint8Array(NAMES_BYTES_MAX);
   const length = listxattr(descriptorPath(fd), names, names.length);
+  if (length <= 0) return [];
   const list = Buffer.from(names.subarray(0, Math.max(0, length)))
     .toString("latin1")
     .split("\0");
@@ -108,8 +110,16 @@ function attributes(fd: number): string[] {
     .filter((name) => name !== "")
     .sort()
     .map((name) => {
-      const value = new Uint8Array(NAMES_BYTES_MAX);
       const size = getxattr(descriptorPath(fd), cString(name), value, value.length);
       return `${name}=${Buffer.from(value.subarray(0, Math.max(0, size))).toString("hex")}`;
     });
+}
+
+/** Lines that only one has: `- ` the first, `+ ` the second. */
+export function treeDifferences(first: readonly string[], second: readonly string[]): string[] {
+  const [ofFirst, ofSecond] = [new Set(first), new Set(second)];
+  return [
+    ...first.filter((fact) => !ofSecond.has(fact)).map((fact) => `- ${fact}`),
+    ...second.filter((fact) => !ofFirst.has(fact)).map((fact) => `+ ${fact}`),
+  ];
 }

@@ -124,6 +124,7 @@ describe("three nodes and the witness away", () => {
     w.cutWitness();
     w.b.command({ kind: "stop" });
     w.runUntil("stopped", () => w.b.target === "STOP", 20_000);
+    expect(w.a.disk?.inSync).toEqual(["a", "c"]);
     acknowledges(w);
     w.heal();
     w.runUntil("recorded", () => w.record?.inSync.join() === "a,c", 10_000);
@@ -189,6 +190,19 @@ describe("a partition of three nodes", () => {
     expect(w.record?.epoch).toBe(1);
   });
 
+  test("one standing vote is no lasting promise: its node votes for the third one", () => {
+    const w = three();
+    w.b.command({ kind: "stop" });
+    w.runUntil("stopped", () => w.b.target === "STOP", 20_000);
+    expect(w.a.disk?.standingVotes).toMatchObject([{ from: "b" }]);
+    w.cutBetween("a", "b");
+    w.cutBetween("a", "c");
+    w.runUntil("c leads", () => w.c.canAnswer(), 20_000);
+    expect(w.a.canAnswer()).toBe(false);
+    const promotion = w.votes.find((v) => v.request.kind === "promote");
+    expect(promotion?.request).toMatchObject({ nodeId: "c", ballots: [{ nodeId: "b" }] });
+  });
+
   test("only the primary and one secondary do not hear each other: the primary stays", () => {
     const w = three();
     w.cutBetween("a", "b");
@@ -202,6 +216,36 @@ describe("a partition of three nodes", () => {
 });
 
 describe("the role among three nodes", () => {
+  test("a node that lost its page cache passes no complete one that it hears, however long", () => {
+    const w = three();
+    w.cutWitness("b");
+    w.a.crashOs();
+    w.c.crashOs();
+    w.c.boot();
+    w.runFor(60_000);
+    expect(w.leader()).toBe(null);
+    expect(w.c.disk).toMatchObject({ isUnclean: true, asked: 0 });
+    expect(w.c.reason).toContain("b goes first");
+    w.heal();
+    w.runUntil("b leads", () => w.b.canAnswer(), 30_000);
+    w.a.boot();
+    w.runUntil("in sync", () => w.isInSync(), 60_000);
+  });
+
+  test("two that both ask give way to one of them, and do not turn round each other", () => {
+    const w = three();
+    w.a.crashOs();
+    w.cutBetween("b", "c");
+    w.runFor(25_000);
+    for (const node of [w.b, w.c]) expect(node.disk?.asked).toBe(0);
+    w.heal();
+    w.runUntil("served", () => w.leader() !== null, 30_000);
+    const epoch = w.record?.epoch ?? 0;
+    expect(epoch).toBeLessThanOrEqual(4);
+    w.a.boot();
+    w.runUntil("in sync", () => w.isInSync(), 60_000);
+  });
+
   test("a switchover needs no third vote: the release is the old primary's own", () => {
     const w = three();
     w.a.command({ kind: "switchover" });
@@ -223,8 +267,8 @@ describe("the role among three nodes", () => {
     w.runUntil(
       "in sync",
       () => {
-        const joining = w.b.disk?.joining ?? null;
-        if (joining !== null) expect(w.record?.inSync).not.toContain("nobody");
+        const { joining = null, inSync = [] } = w.b.disk ?? {};
+        if (joining !== null) expect(inSync).not.toContain(joining);
         return w.isInSync();
       },
       90_000,
@@ -240,8 +284,7 @@ describe("the role among three nodes", () => {
     w.cutWitness("b");
     w.a.boot(false);
     w.runUntil("served", () => w.leader() !== null, 60_000);
-    const voted = 2;
-    expect(w.leader()?.disk?.epoch).toBeGreaterThanOrEqual(voted);
+    expect(w.leader()?.disk?.epoch).toBeGreaterThanOrEqual(2);
     w.heal();
     w.b.boot();
     w.runUntil("in sync", () => w.isInSync(), 90_000);

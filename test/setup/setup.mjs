@@ -41,16 +41,30 @@ const DEBIAN = {
     proof: ["/usr/share/fonts/truetype/liberation"],
     why: "the console's text",
   },
+  fio: { proof: ["/usr/bin/fio"], why: "measures block writes and reads" },
+  git: { proof: ["/usr/bin/git"], why: "a workload of the benchmark" },
+  "glusterfs-server": { proof: ["/usr/sbin/glusterd"], why: "the peer that is measured beside us" },
 };
-/** Profiles: which Debian packages, and whether the console must be built. */
+const BENCH_ONLY = ["fio", "git", "glusterfs-server"];
+/**
+ * Profiles: which Debian packages, which more when a word stands on the command line, and whether
+ * the console must be built.
+ */
 const PROFILES = {
   playground: { debian: ["fuse3", "iproute2"], console: true },
   lab: {
     debian: ["fuse3", "iproute2", "nftables", "e2fsprogs", "procps", "libfaketime", "postgresql"],
     console: false,
   },
-  bench: { debian: ["fuse3", "iproute2", "nftables", "e2fsprogs", "procps"], console: false },
-  test: { debian: Object.keys(DEBIAN), console: true },
+  bench: {
+    debian: [
+      ...["fuse3", "iproute2", "nftables", "e2fsprogs", "procps", "postgresql"],
+      ...["fio", "git"],
+    ],
+    onWord: { glusterfs: ["glusterfs-server"] },
+    console: false,
+  },
+  test: { debian: Object.keys(DEBIAN).filter((name) => !BENCH_ONLY.includes(name)), console: true },
   tools: { debian: [], console: false },
 };
 
@@ -171,7 +185,8 @@ function main() {
   if (process.platform !== "linux")
     say("only Linux runs the node agent; other systems build the console and run unit tests");
   installNpmPackages();
-  installDebianPackages(profile.debian);
+  const more = Object.entries(profile.onWord ?? {}).filter(([word]) => rest.includes(word));
+  installDebianPackages([...profile.debian, ...more.flatMap(([, names]) => names)]);
   if (profile.console) buildConsole();
   if (file === "") return;
   const path = `${dirname(NODE_24)}:/usr/sbin:/sbin:${process.env.PATH ?? ""}`;

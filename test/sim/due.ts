@@ -16,6 +16,8 @@ export class Due {
   #otherwiseMs = 0;
   #apartMs = 0;
   #isHealthy = false;
+  #addressMs = 0;
+  #wanted = "";
 
   constructor(module: SimModule) {
     this.#module = module;
@@ -31,6 +33,11 @@ export class Due {
     return this.#isHealthy ? Math.max(this.#otherwiseMs, this.#apartMs) : null;
   }
 
+  /** Since when the reconciler alone has been waited for; null: it cannot or need not act. */
+  get addressSinceMs(): number | null {
+    return this.#addressMs === this.#lookedMs ? null : this.#addressMs;
+  }
+
   look(): void {
     const { world } = this.#module;
     const { nowMs } = world.clock;
@@ -42,14 +49,27 @@ export class Due {
     if (!isHealthy || this.#hasOtherReason() !== null) this.#otherwiseMs = nowMs;
     this.#otherwiseMs = Math.max(this.#otherwiseMs, world.disturbedMs);
     if (!this.#module.both().every((part) => part.isAble)) this.#apartMs = nowMs;
+    if (!this.#canMoveAddress()) this.#addressMs = nowMs;
+  }
+
+  /** The cloud is well, no older call is under way, and the witness knows who leads. */
+  #canMoveAddress(): boolean {
+    const { world, record, authority, isWitnessSure } = this.#module;
+    const { driver, isWell, faults } = world.controlPlane;
+    const wanted = `${record?.epoch} ${record?.primary}`;
+    const isNew = wanted !== this.#wanted;
+    this.#wanted = wanted;
+    if (driver.fault !== null || driver.movesUnderWay > 0 || !isWell || faults.isDown) return false;
+    return !isNew && isWitnessSure && record?.epoch === authority.epoch;
   }
 
   /** Up to date by what a majority recorded and by its own disk, well, and not alone. */
   #canServe(part: SimPart): boolean {
-    const { world, authority } = this.#module;
+    const { world, authority, isWitnessSure } = this.#module;
     const { quorum } = part;
     if (!part.isAble || quorum === null || quorum.outdated) return false;
     if (!authority.inSync.includes(part.id) || world.troubles > 0) return false;
+    if (!isWitnessSure && !part.peer.isAble) return false;
     return world.net.isCalm && !world.sockets.isBlocked && world.controlPlane.isWell;
   }
 
@@ -66,9 +86,10 @@ export class Due {
       if (world.controlPlane.nowUnixMs < endsMs)
         return "the witness keeps its word to another node";
     }
-    const isBooting = able.every((part) => part.node.machine.upMs < timers.bootWaitMs);
-    if (isBooting) return "a node that has just booted waits for a better one";
+    const isBooting = able.every((part) => part.takesPartMs < timers.bootWaitMs);
+    if (isBooting) return "a node that has just begun waits for a better one";
     if (this.#module.both().some((part) => part.isStopping)) return "the application stops";
+    if (able.some((part) => part.quorum?.maintenance?.isOver === false)) return "maintenance";
     return null;
   }
 }

@@ -28,8 +28,6 @@ export class SimAddressDriver implements AddressDriver {
   fault: AddressFault | null = null;
   /** Calls to the cloud that have not ended yet: the last of them may still move the address. */
   movesUnderWay = 0;
-  /** When the last call that was under way ended, or the interface was healed. */
-  settledTrueMs = 0;
   readonly #world: World;
   readonly #prng: Prng;
 
@@ -40,7 +38,6 @@ export class SimAddressDriver implements AddressDriver {
 
   heal(): void {
     this.fault = null;
-    this.settledTrueMs = this.#world.clock.trueMs;
   }
 
   async observe(want: AddressWant): Promise<Observation> {
@@ -61,7 +58,6 @@ export class SimAddressDriver implements AddressDriver {
       return this.#land(want, fault);
     } finally {
       this.movesUnderWay -= 1;
-      this.settledTrueMs = this.#world.clock.trueMs;
     }
   }
 

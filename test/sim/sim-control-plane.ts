@@ -1,4 +1,5 @@
 import type { ModuleReport } from "#model/contract/report.ts";
+import type { AddressView } from "#model/contract/snapshot.ts";
 import { decideVote } from "#model/quorum/decide-vote.ts";
 import type { WitnessRecord } from "#model/quorum/record.ts";
 import { TIMER_PROFILES } from "#model/quorum/timers.ts";
@@ -95,13 +96,19 @@ export class SimControlPlane {
       version: 1,
       createdAtMs: 1,
     });
+    await this.#reconciler.sweep(CLUSTER);
   }
 
   heal(): void {
     Object.assign(this.faults, WELL);
     this.store.heal();
     this.driver.heal();
-    void this.#reconciler.sweep(CLUSTER).catch(() => undefined);
+  }
+
+  /** What people are told about the module's address. */
+  addressShown(moduleId: string): AddressView | null {
+    const text = this.store.peek(`addresses/${CLUSTER}`, moduleId);
+    return text === null ? null : JSON.parse(text);
   }
 
   /** Its process starts anew: what it had planned is forgotten, the table is not. */

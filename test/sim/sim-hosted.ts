@@ -85,6 +85,7 @@ export class SimHosted {
         makeFolder: () => undefined,
         inspectData: () => this.part.inspectData(),
         wantFullResync: () => undefined,
+        syncData: () => this.#syncData(),
         isHalfWritten: () => disk.markers.has(INCOMPLETE),
         serviceParts: () =>
           simServiceParts({
@@ -96,6 +97,18 @@ export class SimHosted {
           }),
       },
     };
+  }
+
+  async #syncData(): Promise<boolean> {
+    const { disk, node } = this.part;
+    const mark = disk.tree.mark();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const takesMs = Math.min(SYNC_MS_MAX, SYNC_MS + disk.faults.slowMs);
+    node.machine.after(this.#agent.life, "helper", "work", takesMs, resolve);
+    await promise;
+    if (disk.faults.dataError !== null || takesMs === SYNC_MS_MAX) return false;
+    disk.tree.flushAll(mark);
+    return true;
   }
 
   #newId(): string {
@@ -145,7 +158,7 @@ export class SimHosted {
       ...{ oracle: module.oracle, prng: this.#chance("engine") },
       resyncFileMs: module.resyncFileMs,
       onIssued: (op) => module.onIssued(part, op),
-      onReply: (call, answer) => module.onReply(part, call, answer),
+      onReply: (call, answer, isDone) => module.onReply(part, call, answer, isDone),
       onApplied: (applied) => module.onApplied(part, applied),
       onDurable: () => undefined,
       onPhase: (phase) => {
@@ -182,6 +195,9 @@ export class SimHosted {
 }
 
 const REPORT_MS = 40;
+/** Of a disk that is well, and how long one that is not is waited for. */
+const SYNC_MS = 5;
+const SYNC_MS_MAX = 60_000;
 
 /** In the form of a real signature, and as hard to mistake, if not to forge. */
 export function signatureOf(node: string, text: string): string {

@@ -2,7 +2,7 @@ import type { MirrorConfig } from "#model/module/config.ts";
 import type { NodeDisk } from "#model/quorum/disk.ts";
 import type { WitnessRecord } from "#model/quorum/record.ts";
 import { TIMER_PROFILES } from "#model/quorum/timers.ts";
-import type { Checker, NodeView, Scene } from "./checkers/checker.ts";
+import type { Checker, CloudAddress, NodeView, Scene } from "./checkers/checker.ts";
 import { FILES_MAX } from "./client.ts";
 import { Due } from "./due.ts";
 import type { Applied } from "./engine/sim-applier.ts";
@@ -84,6 +84,13 @@ export class SimModule implements Scene {
     return this.world.controlPlane.recordOf(this.id);
   }
 
+  /** The witness knows what it knew; one that forgot promotes nobody before both nodes told it. */
+  get isWitnessSure(): boolean {
+    const { record } = this;
+    const { storeId } = this.world.controlPlane.store;
+    return record !== null && !record.isRecovering && record.storeId === storeId;
+  }
+
   both(): readonly SimPart[] {
     return this.#parts;
   }
@@ -109,6 +116,17 @@ export class SimModule implements Scene {
   }
   get syncDueSinceMs(): number | null {
     return this.#due.syncSinceMs;
+  }
+  get cloud(): CloudAddress | null {
+    if (!this.world.isMovedByCloud) return null;
+    const { record } = this;
+    const shown = this.world.controlPlane.addressShown(this.id);
+    const isShownRight = shown?.state === "confirmed" && shown.epoch === record?.epoch;
+    const wanted = record?.primary ?? null;
+    return { at: this.cloudAddress, wanted, dueSinceMs: this.#due.addressSinceMs, isShownRight };
+  }
+  get moduleCount(): number {
+    return this.world.modules.length;
   }
   get leaseMs(): number {
     return TIMER_PROFILES[this.world.profile].peerLeaseMs;
@@ -167,8 +185,11 @@ export class SimModule implements Scene {
     this.note(`${part.id} ${op.what} is operation ${op.id}`);
   }
 
-  onReply(part: SimPart, call: Call, answer: Answer): void {
-    const { op } = answer;
+  onReply(part: SimPart, call: Call, answer: Answer, isDone: boolean): void {
+    const { op, result } = answer;
+    if (call.kind !== "read" && call.kind !== "fsync") {
+      this.judge((checker) => checker.onTold?.({ what: call.kind, result, isDone }));
+    }
     if (op === null) {
       if (answer.result < 0) this.note(`${part.id} ${call.kind} fails with ${-answer.result}`);
       return;

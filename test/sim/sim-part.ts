@@ -1,4 +1,6 @@
+import type { NodeCommand, NodeCommandKind } from "#model/contract/commands.ts";
 import type { NodeDisk } from "#model/quorum/disk.ts";
+import { runCommand } from "../../node-agent/mirror/commands.ts";
 import type { HostedMirror } from "../../node-agent/mirror/hosted-mirror.ts";
 import type { NodeView } from "./checkers/checker.ts";
 import { INCOMPLETE } from "./engine/resync-run.ts";
@@ -9,6 +11,9 @@ import type { SimModule } from "./sim-module.ts";
 import type { SimNode } from "./sim-node.ts";
 import { SimApplication } from "./sim-service.ts";
 
+/** As the control plane allows it. */
+const COMMAND_MS = 60_000;
+
 /** One module on one node: its copy and state, its application, and the engines that serve it. */
 export class SimPart {
   readonly node: SimNode;
@@ -18,12 +23,18 @@ export class SimPart {
   resyncPhase = "";
   /** When it last asked the witness for nothing but the record. */
   readMs = 0;
+  #startedMs = 0;
 
   constructor(node: SimNode, module: SimModule) {
     this.node = node;
     this.module = module;
     this.disk = new SimDisk(() => node.world.clock.trueMs, node.faults);
-    this.disk.onPersist = (was, now) => module.onPersist(this, was, now);
+    this.disk.onPersist = (was, now) => {
+      if (now.isStartWanted && was?.isStartWanted !== true) {
+        this.#startedMs = node.world.clock.nowMs;
+      }
+      module.onPersist(this, was, now);
+    };
   }
 
   get id(): "a" | "b" {
@@ -90,6 +101,41 @@ export class SimPart {
     return null;
   }
 
+  /** For how long it has taken part since its machine came up, or a person started it. */
+  get takesPartMs(): number {
+    const { machine, world } = this.node;
+    return Math.min(machine.upMs, world.clock.nowMs - this.#startedMs);
+  }
+
+  get boundEpoch(): number {
+    return Math.max(0, ...[...this.engines].map((engine) => engine.boundEpoch));
+  }
+
+  /** A person's word, as the control plane hands it out; what is told of it goes to the judges. */
+  order(kind: NodeCommandKind, more: Partial<NodeCommand> = {}): void {
+    const { hosted, module, node } = this;
+    const { agent } = node;
+    if (hosted === null) return;
+    const id = node.world.newId();
+    const before = { epoch: this.quorum?.epoch ?? 0, historyId: this.quorum?.historyId ?? null };
+    const command: NodeCommand = {
+      ...{ id, operationId: id, moduleId: module.id, kind, remainingMs: COMMAND_MS },
+      ...{ actor: "person:ann", ...more },
+    };
+    module.judge((checker) => checker.onOrdered?.(module.view(this.id), kind));
+    runCommand(command, hosted).then(
+      ({ outcome, text }) => {
+        // One that died has told nobody anything.
+        if (agent?.life.isAlive !== true) return;
+        node.world.see(`${kind}: ${outcome}`);
+        module.note(`${this.id} ${kind} is ${outcome}: ${text}`);
+        const answered = { kind, outcome, text, before };
+        module.judge((checker) => checker.onAnswered?.(module.view(this.id), answered, module));
+      },
+      (error: unknown) => node.world.bug(error),
+    );
+  }
+
   inspectData(): "empty" | "hasData" | "unknown" {
     if (this.disk.faults.dataError === "EIO") return "unknown";
     return this.disk.tree.isEmpty ? "empty" : "hasData";
@@ -114,6 +160,9 @@ export function viewOf(part: SimPart, acceptedEpoch: () => number): NodeView {
     get servedEpoch() {
       return part.servedEpoch;
     },
+    get boundEpoch() {
+      return part.boundEpoch;
+    },
     get mayAnswer() {
       return part.accepts;
     },
@@ -125,6 +174,9 @@ export function viewOf(part: SimPart, acceptedEpoch: () => number): NodeView {
     },
     get hasAddress() {
       return application.hasAddress;
+    },
+    get isRunning() {
+      return application.isRunning;
     },
     get isFrozen() {
       return machine.freeze !== null;

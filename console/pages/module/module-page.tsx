@@ -18,6 +18,10 @@ import { RouteLink } from "../../shell/route-link.tsx";
 import { usePage } from "../../shell/use-page.ts";
 import { adviceFor, suggestedAction } from "../../view/attention.ts";
 import { OverviewTab } from "./overview-tab.tsx";
+import { ReplicationTab } from "./replication-tab.tsx";
+
+/** As the address bar names them. */
+const TABS = ["overview", "replication", "events"] as const;
 
 /** The route `/c/:cluster/modules/:module`. */
 export function ModulePage() {
@@ -89,12 +93,21 @@ function Module({ module }: { readonly module: ModuleView }) {
         </div>
         <Tabs
           ariaLabel={`Views of ${module.id}`}
-          activeTabId={search.get("tab") === "events" ? "events" : "overview"}
+          activeTabId={TABS.find((tab) => tab === search.get("tab")) ?? "overview"}
           onChange={({ detail }) =>
             setSearch(detail.activeTabId === "overview" ? {} : { tab: detail.activeTabId })
           }
           tabs={[
             { id: "overview", label: "Overview", content: <OverviewTab module={module} /> },
+            ...(module.configuration.mode === "mirror"
+              ? [
+                  {
+                    id: "replication",
+                    label: "Replication",
+                    content: <ReplicationTab module={module} />,
+                  },
+                ]
+              : []),
             {
               id: "events",
               label: "Events",

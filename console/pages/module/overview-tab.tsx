@@ -2,17 +2,16 @@
 import Container from "@cloudscape-design/components/container";
 import Header from "@cloudscape-design/components/header";
 import KeyValuePairs from "@cloudscape-design/components/key-value-pairs";
-import ProgressBar from "@cloudscape-design/components/progress-bar";
 import SpaceBetween from "@cloudscape-design/components/space-between";
 import StatusIndicator from "@cloudscape-design/components/status-indicator";
 import type { ModuleView } from "#model/contract/snapshot.ts";
 import { useCluster } from "../../shell/cluster-context.tsx";
-import { bytesText } from "../../view/format.ts";
 import { keyFacts } from "../../view/key-facts.ts";
-import { INDICATOR_OF_TONE, resyncPercent } from "../../view/node-look.ts";
+import { INDICATOR_OF_TONE } from "../../view/node-look.ts";
 import { topologyOf } from "../../view/topology.ts";
 import { FailoverSection } from "./failover-section.tsx";
 import { NodesTable } from "./nodes-table.tsx";
+import { Resync } from "./resync-progress.tsx";
 import { TopologyPicture } from "./topology-picture.tsx";
 
 /** The tab `overview`. */
@@ -45,30 +44,5 @@ export function OverviewTab({ module }: { readonly module: ModuleView }) {
       <NodesTable module={module} />
       {module.lastFailover !== null && <FailoverSection summary={module.lastFailover} />}
     </SpaceBetween>
-  );
-}
-
-const WAITS_FOR = {
-  comparing: "comparing what both have",
-  copying: "copying what differs",
-  attaching: "attaching the live stream",
-  recording: "the witness records it as in sync",
-} as const;
-
-/** At 100 % it says what is still waited for, rather than leave people guessing. */
-function Resync({ module }: { readonly module: ModuleView }) {
-  const target = module.nodes.find(
-    ({ report, silent }) => !silent && report?.replication?.resync != null,
-  );
-  const resync = target?.report?.replication?.resync ?? null;
-  if (target === undefined || resync === null) return null;
-  const rate = resync.bytesPerSecond === 0 ? "" : `, ${bytesText(resync.bytesPerSecond)}/s`;
-  return (
-    <ProgressBar
-      value={Math.floor(resyncPercent(resync) ?? 0)}
-      label={`Resynchronisation of ${target.nodeId}`}
-      description={`${resync.kind === "full" ? "Whole copy" : "Changes only"}: ${WAITS_FOR[resync.phase]}`}
-      additionalInfo={`${bytesText(resync.doneBytes)} of ${bytesText(resync.totalBytes)}${rate}`}
-    />
   );
 }

@@ -3,6 +3,7 @@ import type { PeerState } from "../peer-state.ts";
 import { canDecideWithoutWitness, hasWitnessVote } from "../voters.ts";
 import {
   canWinVotes,
+  diskFailed,
   heardPeer,
   heardPeers,
   isCutOff,
@@ -49,7 +50,7 @@ function heldBack(s: NodeState, wish: Ambition): Ambition {
 function freeAmbition(s: NodeState, nowMs: BootMs): Ambition {
   if (!s.disk.isStartWanted) return wait("stopped by a person");
   if (s.blocker !== null) return wait(`blocked: ${s.blocker}`);
-  if (s.fault !== null) return wait(`the disk of this node failed: ${s.fault}`);
+  if (s.fault !== null) return wait(diskFailed(s.fault));
   if (s.disk.epoch === 0) return firstStart(s, nowMs);
   if (s.disk.outdated) {
     return wait(
@@ -209,7 +210,9 @@ function rivalOf(s: NodeState, nowMs: BootMs): string | null {
     if (peer.epoch !== s.disk.epoch || peer.nodeId === last) continue;
     if (peer.role === "following" && last !== null) return `${peer.nodeId} follows ${last}`;
     const isBetter = goesBefore(s, peer, nowMs) && isWilling(peer);
-    if (isBetter && !isOutOfPatience(s, nowMs)) return `${peer.nodeId} goes first`;
+    // However long that takes, where this copy lacks what the other one holds.
+    const isWhole = s.disk.isUnclean && !peer.isUnclean;
+    if (isBetter && (isWhole || !isOutOfPatience(s, nowMs))) return `${peer.nodeId} goes first`;
   }
   return null;
 }

@@ -2,7 +2,7 @@ import type { BootMs } from "../../shared/ids.ts";
 import { freshDisk, type NodeDisk } from "../disk.ts";
 import { carryOver } from "../maintenance.ts";
 import type { NodeConfig, NodeEvent } from "../types.ts";
-import type { NodeState, Role } from "./state.ts";
+import { NEVER_HEARD, type NodeState, type Role } from "./state.ts";
 
 export type Started = Extract<NodeEvent, { kind: "started" }>;
 
@@ -30,7 +30,7 @@ export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
     data: e.data,
     newHistoryId: e.newHistoryId,
     dataFrom: null,
-    peers: {},
+    peers: Object.fromEntries(config.peers.map((id) => [id, NEVER_HEARD])),
     promises: { closesPending: 0, lastEndsMs: null },
     witness: {
       record: null,
@@ -51,6 +51,7 @@ export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
     heldBlocker: null,
     unixAheadMs: e.nowUnixMs === undefined ? null : e.nowUnixMs - nowMs,
     fault: null,
+    faultSinceMs: nowMs,
     isServiceUp,
     counter: 1,
     reports: [],

@@ -18,7 +18,9 @@ export function effectsBetween(before: NodeState | null, after: NodeState): read
   if (isNews && after.role.kind !== "broken") {
     effects.push({ kind: "persist", disk: after.disk });
   }
-  allow(effects, was, now, after);
+  // What could not be opened then is opened now.
+  const isDiskTried = (before?.fault ?? null) !== null && after.fault === null;
+  allow(effects, isDiskTried && was !== null ? { ...was, data: NOTHING_OPEN } : was, now, after);
   tell(effects, was, now);
   const asked = after.witness.pending;
   const earlier = before?.witness.pending ?? null;
@@ -28,6 +30,8 @@ export function effectsBetween(before: NodeState | null, after: NodeState): read
   for (const r of after.reports) effects.push({ kind: "report", ...r });
   return effects;
 }
+
+const NOTHING_OPEN: Outputs["data"] = { kind: "refuse", below: 0 };
 
 function restrain(to: NodeEffect[], was: Outputs | null, now: Outputs, s: NodeState): void {
   const { peerLeaseMs } = s.config.timers;

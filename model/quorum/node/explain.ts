@@ -2,7 +2,7 @@ import { assertNever } from "../../shared/assert.ts";
 import type { BootMs } from "../../shared/ids.ts";
 import { oneSentence } from "../../shared/one-sentence.ts";
 import { ambition } from "./ambition.ts";
-import { isWitnessAway, lastPrimary, neededBy, reachedPeer } from "./facts.ts";
+import { diskFailed, isWitnessAway, lastPrimary, neededBy, reachedPeer } from "./facts.ts";
 import { maintenanceOf, untilText } from "./maintenance.ts";
 import { type LeadingRole, type NodeState, secondaryOf } from "./state.ts";
 
@@ -54,7 +54,7 @@ function explainWaiting(s: NodeState, nowMs: BootMs): string {
 
 function explainFollowing(s: NodeState): string {
   const peer = lastPrimary(s);
-  if (s.fault !== null) return `the disk of this node failed: ${s.fault}`;
+  if (s.fault !== null) return diskFailed(s.fault);
   if (s.disk.outdated) return `this copy is not complete: resyncing from ${peer}`;
   if (s.attachedEpoch !== s.disk.epoch) return `waiting for the stream from ${peer}`;
   return `holds every write of ${peer}, ready to take over`;

@@ -4,16 +4,15 @@ import type { PeerState } from "../peer-state.ts";
 import { HOLDER_SHARE } from "../timers.ts";
 import type { NodeConfig } from "../types.ts";
 import { isMajority } from "../voters.ts";
-import { type LeadingRole, type NodeState, type PeerView, secondaryOf } from "./state.ts";
+import {
+  type LeadingRole,
+  NEVER_HEARD,
+  type NodeState,
+  type PeerView,
+  secondaryOf,
+} from "./state.ts";
 
 /** Plain questions about what a node knows. None of them changes anything. */
-
-const NEVER_HEARD: PeerView = {
-  lastHeardMs: null,
-  grantUntilMs: null,
-  grantEpoch: null,
-  state: null,
-};
 
 export const viewOf = (s: NodeState, id: NodeId): PeerView => s.peers[id] ?? NEVER_HEARD;
 
@@ -177,3 +176,7 @@ export const isDrained = (s: NodeState): boolean =>
 export const isWitnessAway = (s: NodeState, nowMs: BootMs): boolean =>
   s.witness.silentSinceMs !== null &&
   nowMs - s.witness.silentSinceMs >= s.config.timers.witnessAwayAfterMs;
+
+/** Says the exit too: nobody should wait for what does not come. */
+export const diskFailed = (fault: string): string =>
+  `the disk of this node failed: ${fault}; it is tried again within a minute, or by a start`;

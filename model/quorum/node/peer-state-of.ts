@@ -32,7 +32,7 @@ export function peerStateOf(s: NodeState, to: NodeId, nowMs: BootMs): PeerState 
     hearsPeer: heardPeer(s, to, nowMs) !== null,
     witnessIsAway: isWitnessAway(s, nowMs),
     standingVoteAsk: ask === null ? null : { id: ask.id, epoch: disk.epoch },
-    standingVoteGiven: s.voteGiven,
+    standingVoteGiven: to === disk.primary ? s.voteGiven : null,
     isStandingVoteHeld: role.kind === "leading" && hasStandingVote(s, to, role.epoch),
     isAttached: s.attachedEpoch !== null && s.attachedEpoch === disk.epoch,
     isReady: role.kind === "following" && s.blocker === null && s.fault === null,

@@ -79,7 +79,7 @@ function gatherVotes(s: NodeState, release: Release | null, nowMs: BootMs): Node
   if (isWon && (hasWitnessVote(nodesOf(s.config)) || !isWitnessAway(s, nowMs))) return s;
   const bound = heardPeers(s, nowMs).filter((peer) => boundOf(peer) >= s.disk.asked);
   const isBeaten = bound.some((peer) => peer.asked > peer.epoch && goesBefore(s, peer, nowMs));
-  if (isBeaten) return toWaiting(s, nowMs);
+  if (isBeaten) return toWaiting(s, nowMs, 2 * s.config.timers.voteRetryMs);
   // Votes that were shown to the witness already: its answer is waited for.
   if (isWon || s.witness.pending?.request.kind === "promote") return s;
   if (ambition(s, nowMs).kind !== "lead") return toWaiting(s, nowMs);

@@ -34,7 +34,6 @@ export type NodeState = {
   readonly newHistoryId: string;
   /** Named by a person for the first start ever. */
   readonly dataFrom: NodeId | null;
-  /** Of each peer that was ever heard. */
   readonly peers: Readonly<Record<NodeId, PeerView>>;
   readonly promises: {
     /** `promise{epoch:null}` effects whose `promisesClosed` is still to come. */
@@ -59,7 +58,9 @@ export type NodeState = {
   readonly heldBlocker: string | null;
   /** Wall clock minus BOOTTIME, as told last; null = never told. */
   readonly unixAheadMs: number | null;
+  /** How the disk with the data failed; null: it works, or is tried again. */
   readonly fault: string | null;
+  readonly faultSinceMs: BootMs;
   readonly isServiceUp: boolean;
   /** Grows by one with everything that needs a number of its own. */
   readonly counter: number;
@@ -80,6 +81,13 @@ export type PeerView = {
   readonly grantEpoch: Epoch | null;
   /** The newest state heard from it, however old. */
   readonly state: PeerState | null;
+};
+
+export const NEVER_HEARD: PeerView = {
+  lastHeardMs: null,
+  grantUntilMs: null,
+  grantEpoch: null,
+  state: null,
 };
 
 export type WitnessView = {

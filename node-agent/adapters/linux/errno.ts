@@ -58,6 +58,7 @@ export const ERRNO = {
   EHOSTUNREACH: 113,
   EALREADY: 114,
   EINPROGRESS: 115,
+  EUCLEAN: 117,
   ESTALE: 116,
   EDQUOT: 122,
 } as const;
@@ -67,3 +68,7 @@ const NAMES = new Map<number, string>(Object.entries(ERRNO).map(([name, code]) =
 /** `"ENOENT"` for 2 as for -2, `"errno 99999"` for a number that has no name here. */
 export const errnoName = (code: number): string =>
   NAMES.get(Math.abs(code)) ?? `errno ${Math.abs(code)}`;
+
+/** Whether the disk is to blame, and not the request: takes an errno or -errno. */
+export const isDiskError = (code: number): boolean => DISK_ERRORS.includes(Math.abs(code));
+const DISK_ERRORS: readonly number[] = [ERRNO.EIO, ERRNO.ENXIO, ERRNO.EUCLEAN];

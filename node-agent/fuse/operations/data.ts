@@ -9,6 +9,7 @@ import { ERRNO } from "../../adapters/linux/errno.ts";
 import {
   copyFileRange,
   fallocate as fallocateCall,
+  ftruncate,
   lseek as lseekCall,
   pread,
   pwrite,
@@ -23,6 +24,8 @@ import { stripPrivileges } from "./attributes.ts";
 
 const WRITE_DATA_AT = 80;
 const WRITE_OUT_BYTES = 8;
+const FALLOC_FL_PUNCH_HOLE = 2;
+const FALLOC_FL_ZERO_RANGE = 16;
 /** One request copies no more, so that it does not keep others waiting; callers go on by themselves. */
 const COPIED_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -68,7 +71,11 @@ export const write: Handler = (tree, node) => {
   if (id < 0) return tree.fault("bind", id);
   const data = request.data(WRITE_DATA_AT, size);
   const written = pwrite(handle.fd, data, size, offsetBytes);
-  if (written < 0) return written;
+  if (written < 0) {
+    // A full disk refuses the data, and has already moved the time on.
+    tree.times.mark(node);
+    return written;
+  }
   noteChange(tree, node, offsetBytes, written);
   if (tree.mustStripPrivileges((request.u32(60) & WRITE_KILL_SUIDGID) !== 0)) {
     const stripped = stripPrivileges(tree, node, handle.fd, id);
@@ -107,8 +114,11 @@ export const fallocate: Handler = (tree, node) => {
   if (!Number.isSafeInteger(offsetBytes + lengthBytes)) return -ERRNO.EFBIG;
   const id = tree.bindings.idOf(node);
   if (id < 0) return tree.fault("bind", id);
+  const described = tree.stat.of(handle.fd);
+  if (described < 0) return described;
+  const { sizeBytes } = tree.stat;
   const done = fallocateCall(handle.fd, mode, offsetBytes, lengthBytes);
-  if (done < 0) return done;
+  if (done < 0) return takeBack(tree, node, { fd: handle.fd, sizeBytes, mode, error: done });
   tree.times.mark(node);
   // Collapsing and inserting move everything behind, so no range would be the truth.
   tree.reports.file(node);
@@ -117,6 +127,34 @@ export const fallocate: Handler = (tree, node) => {
   if (id === 0) return 0;
   return tree.replicate({ kind: "fallocate", id, mode, offsetBytes, lengthBytes }, 0);
 };
+
+const CLEARING = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
+/** Refused before anything was done (fallocate(2)). */
+const REFUSALS: readonly number[] = [ERRNO.EOPNOTSUPP, ERRNO.EINVAL, ERRNO.ENODEV, ERRNO.EFBIG];
+
+/**
+ * ext4 may stop in the middle and leave the file longer than it was; neither the kernel nor the
+ * secondary would know. What was cleared in the middle cannot be taken back.
+ */
+function takeBack(
+  tree: TreeContext,
+  node: Node,
+  o: {
+    readonly fd: number;
+    readonly sizeBytes: number;
+    readonly mode: number;
+    readonly error: number;
+  },
+): number {
+  if (REFUSALS.includes(-o.error)) return o.error;
+  tree.times.mark(node);
+  tree.reports.file(node);
+  const described = tree.stat.of(o.fd);
+  const isLonger = described === 0 && tree.stat.sizeBytes !== o.sizeBytes;
+  const cut = isLonger ? ftruncate(o.fd, o.sizeBytes) : described;
+  if (cut < 0 || (o.mode & CLEARING) !== 0) tree.fault("fallocate", o.error);
+  return o.error;
+}
 
 /** The kernel leaves this to us and does not say whether it is due: it is for all but root. */
 function stripForWriter(tree: TreeContext, node: Node, handle: Handle, id: FileId): number {

@@ -20,6 +20,7 @@ import { putEntryOut } from "../protocol/attributes.ts";
 import type { Handler, TreeContext } from "../tree-context.ts";
 
 const RENAME_EXCHANGE = 2;
+const RENAME_WHITEOUT = 4;
 
 /** A file that was just made: what the stream needs to make it too. */
 export type Born = {
@@ -156,6 +157,7 @@ function remove(tree: TreeContext, parent: Node, isDirectory: boolean): number {
   const directory = tree.nodes.descriptor(parent);
   if (directory < 0) return directory;
   const loss = foresee(tree, directory, name);
+  if (typeof loss === "number") return loss;
   const removed = unlinkat(directory, name, isDirectory ? AT_REMOVEDIR : 0);
   if (removed < 0) return removed;
   loss?.happen();
@@ -169,18 +171,22 @@ function remove(tree: TreeContext, parent: Node, isDirectory: boolean): number {
 
 /**
  * Before `name` is taken from a file: one that lives on under other names must get its id while
- * its own name still leads to it. The result says what to note once it happened.
+ * its own name still leads to it, and one that does not must be held by a descriptor, or its inode
+ * number would go to another file while the kernel still knows this one. The result says what to
+ * note once it happened; -errno: it must not happen.
  */
 function foresee(
   tree: TreeContext,
   directory: number,
   name: Uint8Array,
-): { readonly node: Node; happen(): void } | null {
+): { readonly node: Node; happen(): void } | null | number {
   if (tree.stat.at(directory, name) < 0) return null;
   const node = tree.nodes.find(tree.stat.inodeKey);
   if (node === undefined) return null;
   const isLast = node.type === S_IFDIR || tree.stat.linkCount <= 1;
   if (!isLast) tree.bindings.idOf(node);
+  const held = isLast ? tree.nodes.descriptor(node) : 0;
+  if (held < 0) return held;
   return {
     node,
     happen() {
@@ -194,6 +200,8 @@ export const rename: Handler = (tree, parent) => move(tree, parent, 48, 0);
 export const rename2: Handler = (tree, parent) => move(tree, parent, 56, tree.request.u32(48));
 
 function move(tree: TreeContext, parent: Node, nameAt: number, flags: number): number {
+  // What it leaves behind is for overlay file systems, which cannot lie on FUSE anyway.
+  if ((flags & RENAME_WHITEOUT) !== 0) return -ERRNO.EINVAL;
   const newParent = tree.nodes.get(tree.request.u64(40));
   if (newParent === undefined) return -ERRNO.ESTALE;
   const name = tree.request.name(nameAt);
@@ -208,8 +216,11 @@ function move(tree: TreeContext, parent: Node, nameAt: number, flags: number): n
   const newDirectory = tree.nodes.descriptor(newParent);
   if (directory < 0 || newDirectory < 0) return Math.min(directory, newDirectory);
 
-  const moved = foresee(tree, directory, name)?.node;
+  const moving = foresee(tree, directory, name);
   const loss = foresee(tree, newDirectory, newName);
+  if (typeof moving === "number") return moving;
+  if (typeof loss === "number") return loss;
+  const moved = moving?.node;
   const renamed = renameat2(directory, name, newDirectory, newName, flags);
   if (renamed < 0) return renamed;
   tree.reports.namesChanged();

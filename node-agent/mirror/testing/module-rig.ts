@@ -141,6 +141,7 @@ export class ModuleRig {
       inspectData: () => "hasData",
       newDataPlane: (onEvent) =>
         new DataPlane({
+          sync: async () => true,
           ...{ cell, onEvent, onEngineEvent: () => undefined },
           newEngine: () => {
             const engine = new FakeEngine(`e${this.engines.length + 1}`, this.calls);

@@ -2,8 +2,9 @@ import type { TraceEvent } from "../trace.ts";
 import { type Checker, type Scene, Violation } from "./checker.ts";
 
 /**
- * S7: a receiver applies no operation of an epoch below one that it has persisted or voted for,
- * none twice, and none out of order.
+ * S7: a receiver applies no operation of an epoch below the one that it is bound to, none twice,
+ * and none out of order. (Its node may have voted for a newer one a moment before the data loop
+ * hears of it: what was received until then is applied first, and nobody serves from it before.)
  */
 export class AppliedInOrder implements Checker {
   readonly name = "S7";
@@ -17,8 +18,7 @@ export class AppliedInOrder implements Checker {
       throw new Violation("S7", `${event.node} applies operation ${event.op} after ${last}`);
     }
     this.#last.set(event.node, event.op);
-    const disk = scene.view(event.node).quorum;
-    const bound = Math.max(disk?.epoch ?? 0, disk?.pairVote?.terms.epoch ?? 0);
+    const bound = scene.view(event.node).boundEpoch;
     if (event.epoch < bound) {
       throw new Violation(
         "S7",

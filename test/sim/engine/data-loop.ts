@@ -28,7 +28,7 @@ export type LoopHost = {
   readonly oracle: Oracle;
   readonly resyncFileMs: number;
   readonly onIssued: (op: Op) => void;
-  readonly onReply: (call: Call, answer: Answer) => void;
+  readonly onReply: (call: Call, answer: Answer, isDone: boolean) => void;
   readonly onApplied: (applied: Applied) => void;
   readonly onDurable: () => void;
   readonly onPhase: (phase: string) => void;
@@ -162,6 +162,7 @@ export class DataLoop {
             gate: parts.gate,
             changes: parts.changes,
             onFault: parts.onFault,
+            onDiskError: parts.onDiskError,
             epoch: this.#options.epoch,
           },
           ...{ onIssued: host.onIssued, onReply: host.onReply },

@@ -104,11 +104,12 @@ export abstract class ResyncRun implements ResyncLink {
     this.host.wake();
   }
 
-  protected finish(failure: string | null): void {
+  /** `errno`: of this node's own disk. */
+  protected finish(reason: string | null, errno: number | null = null): void {
     if (this.isOver) return;
     this.isOver = true;
     this.#channel?.close();
-    this.#said.push({ kind: "finished", failure });
+    this.#said.push({ kind: "finished", failure: reason === null ? null : { reason, errno } });
     this.host.wake();
   }
 

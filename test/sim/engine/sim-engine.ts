@@ -48,6 +48,8 @@ export class SimEngine implements ReplicationEngine {
   #nextId = 1;
   #isClosed = false;
   #epoch: Epoch = 0;
+  /** Its loop has said that it takes nothing of an epoch below this one any more. */
+  boundEpoch: Epoch = 0;
 
   constructor(host: EngineHost) {
     this.host = host;
@@ -123,11 +125,17 @@ export class SimEngine implements ReplicationEngine {
   }
 
   follow(o: { readonly epoch: Epoch }): Promise<Result<void, EngineError>> {
-    return this.#ask({ kind: "follow", ...o });
+    return this.#bind({ kind: "follow", ...o });
   }
 
   refuseBelow(epoch: Epoch): Promise<Result<void, EngineError>> {
-    return this.#ask({ kind: "refuseBelow", epoch });
+    return this.#bind({ kind: "refuseBelow", epoch });
+  }
+
+  async #bind(command: Extract<Command, { readonly epoch: Epoch }>) {
+    const done = await this.#ask(command);
+    if (done.ok) this.boundEpoch = Math.max(this.boundEpoch, command.epoch);
+    return done;
   }
 
   async drain(): Promise<Result<{ readonly appliedSequence: number }, EngineError>> {

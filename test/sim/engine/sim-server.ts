@@ -27,7 +27,12 @@ export type Call =
 /** What the application is told: 0 or more, or -errno. */
 export type Answer = { readonly result: number; readonly op: Op | null };
 
-type Request = { readonly call: Call; readonly answer: (answer: Answer) => void };
+type Request = {
+  readonly call: Call;
+  readonly answer: (answer: Answer) => void;
+  /** It was carried out on this copy, whatever is told of it. */
+  isDone: boolean;
+};
 
 /** Cells of a file; one is eight bytes that hold the number of the operation that wrote it. */
 export const CELLS = 8;
@@ -49,8 +54,9 @@ export type ServerOptions = {
   readonly blocking: SimBlocking;
   readonly epoch: () => number;
   readonly onFault: (detail: string) => void;
+  readonly onDiskError: (errno: number, operation: string) => void;
   readonly onIssued: (op: Op) => void;
-  readonly onReply: (call: Call, answer: Answer) => void;
+  readonly onReply: (call: Call, answer: Answer, isDone: boolean) => void;
 };
 
 export class SimServer implements FuseService {
@@ -64,6 +70,7 @@ export class SimServer implements FuseService {
   #lastId = ROOT;
   #role: Role = "secondary";
   #isWindowFull = false;
+  #isFaulted = false;
   #isClosed = false;
   mutations: MutationListener | null = null;
   isGone = false;
@@ -88,7 +95,7 @@ export class SimServer implements FuseService {
 
   /** An application calls; it waits in the kernel until the loop takes it. */
   call(call: Call, answer: (answer: Answer) => void): void {
-    this.#queue.push({ call, answer });
+    this.#queue.push({ call, answer, isDone: false });
   }
 
   handleReadable(budget: number): number {
@@ -123,9 +130,10 @@ export class SimServer implements FuseService {
   flushTimes(): void {}
 
   failPending(errno: number): void {
+    this.#isFaulted = true;
     for (const request of [...this.#pending]) this.#reply(request, { result: -errno, op: null });
     for (const request of this.#queue.splice(0)) {
-      this.#options.onReply(request.call, { result: -errno, op: null });
+      this.#options.onReply(request.call, { result: -errno, op: null }, false);
       request.answer({ result: -errno, op: null });
     }
   }
@@ -170,6 +178,7 @@ export class SimServer implements FuseService {
       return;
     }
     const id = this.#options.oracle.nextId();
+    request.isDone = true;
     const done = this.#perform(id, call, inode ?? { stamp: id, cells: new Map() });
     this.#replicate(done.operation, () => this.#complete(request, { result: 0, op: done.op }));
   }
@@ -365,9 +374,18 @@ export class SimServer implements FuseService {
     this.#reply(request, answer);
   }
 
+  /** As node-agent/fuse/replies.ts does. */
+  #lookForDiskError({ kind }: Call, { result }: Answer): void {
+    const isReadOnly = result === -ERRNO.EROFS && this.#role === "primary";
+    if (this.#isFaulted || (result !== -ERRNO.EIO && !isReadOnly)) return;
+    this.#isFaulted = true;
+    this.#options.onDiskError(-result, kind);
+  }
+
   #reply(request: Request, answer: Answer): void {
+    this.#lookForDiskError(request.call, answer);
     this.#pending.delete(request);
-    this.#options.onReply(request.call, answer);
+    this.#options.onReply(request.call, answer, request.isDone);
     request.answer(answer);
   }
 }

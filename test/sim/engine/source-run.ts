@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { TargetRecord } from "#model/replication/decide-resync.ts";
 import { type DirtyEntry, NOTHING } from "#model/replication/dirty-set.ts";
+import { ERRNO } from "../../../node-agent/adapters/linux/errno.ts";
 import { Connector } from "../../../node-agent/replication/connector.ts";
 import type { ResyncAnswer } from "../../../node-agent/replication/resync-link.ts";
 import type { Inode } from "../sim-disk.ts";
@@ -109,7 +110,7 @@ export class SourceRun extends ResyncRun {
     }
     this.host.after(this.host.fileMs, () => {
       if (this.host.disk.faults.dataError === "EIO") {
-        this.finish("sourceFault: read");
+        this.finish("sourceFault: read", ERRNO.EIO);
         return;
       }
       const inode = this.host.disk.tree.names.get(name);

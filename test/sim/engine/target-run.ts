@@ -35,7 +35,7 @@ export class TargetRun extends ResyncRun {
     if (error !== null && record.kind !== "finish") {
       const failure = `targetFault: errno ${ERRNO[error]}`;
       this.send({ kind: "answer", failure });
-      this.finish(failure);
+      this.finish(failure, ERRNO[error]);
       return;
     }
     if (record.kind === "finish") {
@@ -112,7 +112,7 @@ export class TargetRun extends ResyncRun {
     after(5 + slowMs, () => {
       if (disk.faults.dataError !== null || disk.faults.stateError !== null) {
         this.send({ kind: "answer", failure: "targetFault: sync" });
-        this.finish("targetFault: sync");
+        this.finish("targetFault: sync", ERRNO.EIO);
         return;
       }
       disk.tree.flushAll(mark);

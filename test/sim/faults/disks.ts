@@ -91,7 +91,7 @@ export const disks: readonly Fault[] = [
       // What a snapshot of a running machine's disk holds is what was flushed by then.
       const restore = node.snapshotDisk();
       const epochs = world.modules.map(({ authority }) => authority.epoch);
-      if (prng.chance(0.7)) node.command({ kind: "switchover" });
+      if (prng.chance(0.7)) node.order("switchover");
       return () => {
         // Within the same epoch nothing on the disk tells: documented as not protected.
         const isOld = world.modules.every(({ authority }, at) => authority.epoch !== epochs[at]);
