@@ -1,6 +1,7 @@
 import type { NodeDisk } from "#model/quorum/disk.ts";
 import type { FoundDisk } from "../../node-agent/mirror/quorum-store.ts";
 import type { Prng } from "./prng.ts";
+import { SimLog } from "./sim-log.ts";
 import { SimTree } from "./sim-tree.ts";
 
 /** What a disk does to whoever uses it. */
@@ -23,6 +24,10 @@ export class SimDisk {
   #isDamaged = false;
   /** Marker files of the state folder. */
   readonly markers = new Set<string>();
+  /** The record of changes. */
+  changes = new SimLog();
+  /** The durable point that the replicated directory itself is marked with. */
+  mark: string | null = null;
   onPersist: (was: NodeDisk | null, now: NodeDisk) => void = () => undefined;
 
   constructor(nowMs: () => number, faults: DiskFaults) {
@@ -60,6 +65,7 @@ export class SimDisk {
 
   losePower(prng: Prng): void {
     this.tree.losePower(prng);
+    this.changes.losePower(prng);
   }
 
   /** An empty disk is put in its place. */
@@ -67,17 +73,23 @@ export class SimDisk {
     this.#quorum = null;
     this.#isDamaged = false;
     this.markers.clear();
+    this.changes.replace(null);
+    this.mark = null;
     this.tree.clear();
   }
 
   /** Everything as it is now, to be put back later: a machine's snapshot. */
   snapshot(): () => void {
     const [quorum, markers, tree] = [this.#quorum, [...this.markers], this.tree.snapshot()];
+    const [changes, mark] = [this.changes.bytes, this.mark];
     return () => {
       this.#quorum = quorum;
       this.#isDamaged = false;
       this.markers.clear();
       for (const marker of markers) this.markers.add(marker);
+      this.changes = new SimLog();
+      this.changes.replace(changes);
+      this.mark = mark;
       tree();
     };
   }

@@ -87,6 +87,7 @@ export class SimHosted {
         }),
         makeFolder: () => undefined,
         inspectData: () => this.part.inspectData(),
+        wantFullResync: () => undefined,
         syncData: () => this.#syncData(),
         isHalfWritten: () => disk.markers.has(INCOMPLETE),
         serviceParts: () =>
