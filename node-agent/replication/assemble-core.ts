@@ -5,7 +5,7 @@
 
 import type { MutationListener } from "#model/replication/dirty-set.ts";
 import type { BootMs, ModuleId, NodeId } from "#model/shared/ids.ts";
-import { ERRNO, errnoName } from "../adapters/linux/errno.ts";
+import { ERRNO, errnoName, isDiskError } from "../adapters/linux/errno.ts";
 import type { ChangeGuard, FuseService, ReplyGate } from "../fuse/ports.ts";
 import type { LeaseCell } from "../peer/lease-cell.ts";
 import { Acceptor } from "./acceptor.ts";
@@ -82,6 +82,8 @@ export function assembleCore(ports: CorePorts): Core {
     leaveStep(detail);
   };
   const onDiskError = (errno: number, operation: string): void => {
+    // What such a disk still holds nobody knows: the whole copy is compared when it comes back.
+    if (isDiskError(errno)) keeper.giveUp(`its disk failed (${operation}: ${errnoName(errno)})`);
     emit({ kind: "localFault", errno, detail: `${operation}: ${errnoName(errno)}` });
   };
   const servers = ports.newServers({

@@ -10,7 +10,7 @@ import { pointOf } from "#model/replication/change-record.ts";
 import { ReceiverOrder, type Refusal } from "#model/replication/receiver-order.ts";
 import type { BootMs, Epoch } from "#model/shared/ids.ts";
 import type { Result } from "#model/shared/result.ts";
-import { ERRNO, errnoName } from "../adapters/linux/errno.ts";
+import { ERRNO, errnoName, isDiskError } from "../adapters/linux/errno.ts";
 import type { CoreContext } from "./core-context.ts";
 import type { DecodedFrame } from "./frame.ts";
 import type { Purpose } from "./hello.ts";
@@ -290,6 +290,8 @@ export class SecondarySide {
 
   #onFault(errno: number, detail: string): void {
     this.#copy = "none";
+    // What such a disk still holds nobody knows: the whole copy is compared when it comes back.
+    if (isDiskError(errno)) this.#context.keeper.giveUp(`its disk failed (${detail})`);
     this.#context.emit({ kind: "localFault", errno, detail });
   }
 

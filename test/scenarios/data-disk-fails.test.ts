@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Checker } from "../sim/checkers/checker.ts";
 import { Client } from "../sim/client.ts";
+import type { SimNode } from "../sim/sim-node.ts";
 import { pairInSync } from "../sim/testing/pair.ts";
 import type { World } from "../sim/world.ts";
 
@@ -8,12 +9,18 @@ import type { World } from "../sim/world.ts";
 
 const write = (world: World): void => new Client(world.shop).burst(5000, 4);
 
+/** Until it is tried again it is no node that others could be in sync with. */
+function fail(node: SimNode, error: "EIO" | "EROFS" | "ENOSPC"): void {
+  node.faults.dataError = error;
+  node.hadDiskFault = true;
+}
+
 const isOutOfSync = (world: World, leader: "a" | "b") => () =>
   !(world.leader()?.id === leader && world.shop.record?.inSync.length === 2);
 
 test("a primary whose disk fails hands over to the good copy, and is tried again by itself", async () => {
   const world = await pairInSync();
-  world.a.faults.dataError = "EIO";
+  fail(world.a, "EIO");
   write(world);
   expect(await world.runWhile(() => world.leader()?.id !== "b", 15_000)).toBe(true);
   // Its copy may lack what its disk refused: it says so, and asks for nothing.
@@ -25,14 +32,14 @@ test("a primary whose disk fails hands over to the good copy, and is tried again
 
 test("a disk that became read-only is a failed disk", async () => {
   const world = await pairInSync();
-  world.a.faults.dataError = "EROFS";
+  fail(world.a, "EROFS");
   write(world);
   expect(await world.runWhile(() => world.leader()?.id !== "b", 15_000)).toBe(true);
 });
 
 test("a primary whose disk is full goes on leading: the application is told, nobody moves", async () => {
   const world = await pairInSync();
-  world.a.faults.dataError = "ENOSPC";
+  fail(world.a, "ENOSPC");
   write(world);
   await world.runFor(20_000);
   expect(world.leader()?.id).toBe("a");
@@ -46,7 +53,7 @@ test("a secondary whose disk is full leaves the set, is not tried all the time, 
     onText: (text) => void (text.includes("tries its disk again") && tries.push(text)),
   };
   const world = await pairInSync({}, [counter]);
-  world.b.faults.dataError = "ENOSPC";
+  fail(world.b, "ENOSPC");
   write(world);
   expect(await world.runWhile(() => world.shop.record?.inSync.length !== 1, 15_000)).toBe(true);
   await world.runFor(180_000);
@@ -61,7 +68,7 @@ test("with nobody to hand over to, a primary whose disk fails goes on, and a sta
   const world = await pairInSync();
   world.b.powerCut();
   expect(await world.runWhile(() => world.shop.record?.inSync.length !== 1, 15_000)).toBe(true);
-  world.a.faults.dataError = "EIO";
+  fail(world.a, "EIO");
   write(world);
   await world.runFor(10_000);
   expect(world.leader()?.id).toBe("a");
