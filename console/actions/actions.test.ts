@@ -141,6 +141,8 @@ describe("the flash bar", () => {
     const failed = { state: "failed", finishedAtMs: NOW_MS, text: "node2 said no" };
     expect(items(failed)).toMatchObject([{ type: "error", content: "node2 said no" }]);
     expect(items(failed, ["op1"])).toEqual([]);
+    const unknown = { state: "unknown", finishedAtMs: NOW_MS, text: "node2 did not say" };
+    expect(items(unknown)).toMatchObject([{ type: "warning", content: "node2 did not say" }]);
   });
 
   test("leaves out what no person asked for", () => {

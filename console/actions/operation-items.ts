@@ -4,7 +4,7 @@ import { durationText } from "../view/format.ts";
 
 export interface OperationItem {
   readonly id: string;
-  readonly type: "in-progress" | "success" | "error";
+  readonly type: "in-progress" | "success" | "warning" | "error";
   readonly header: string;
   readonly content: string;
 }
@@ -62,6 +62,9 @@ function itemOf(operation: Operation): OperationItem {
       header: `${DOING[kind]} ${subject}`,
       content: stepsText(operation),
     };
+  }
+  if (state === "unknown") {
+    return { id, type: "warning", header: `${DOING[kind]} ${subject}: not known`, content: text };
   }
   if (state === "failed") {
     return { id, type: "error", header: `${DOING[kind]} ${subject} failed`, content: text };

@@ -95,8 +95,32 @@ describe("an operation", () => {
     clock.now += 1;
     expect(await ids(cp, "node2")).toEqual([]);
     await sweepOperations(cp, "prod");
-    expect(await state(cp)).toBe("failed");
-    expect(await takeResult(cp, "prod", "node2", done("op_1.0.0"))).toBe(false);
+    expect(await state(cp)).toBe("unknown");
+    expect(await ids(cp, "node1")).toEqual([]);
+  });
+
+  test("is not known to be done or not when a node does not say; a late word is heard", async () => {
+    const { cp, clock } = open();
+    await stop(cp);
+    clock.now += STEP_START_MS;
+    await sweepOperations(cp, "prod");
+    const text = (await cp.operations.read("prod", "op_1"))?.value.operation.text;
+    expect(text).toBe("stop shop: it is not known whether that was done: node2 did not answer");
+    await takeResult(cp, "prod", "node2", done("op_1.0.0"));
+    // The rest of it is not begun behind people's backs.
+    expect(await state(cp)).toBe("unknown");
+    expect(await ids(cp, "node1")).toEqual([]);
+  });
+
+  test("is done after all when its last node says so late", async () => {
+    const { cp } = open();
+    await stop(cp);
+    await takeResult(cp, "prod", "node2", done("op_1.0.0"));
+    await takeResult(cp, "prod", "node1", done("op_1.1.0", "unknown"));
+    expect(await state(cp)).toBe("unknown");
+    await takeResult(cp, "prod", "node1", done("op_1.1.0"));
+    expect(await state(cp)).toBe("done");
+    expect(await takeResult(cp, "prod", "node1", done("op_1.1.0", "failed"))).toBe(false);
   });
 
   test("counts a phase's time from when it could begin", async () => {
@@ -121,22 +145,22 @@ describe("an operation", () => {
     expect(text).toContain("node2 did not answer: the other node tells it");
   });
 
-  test("about a maintenance that nobody was told of fails", async () => {
+  test("about a maintenance is not known where no node said that it heard of it", async () => {
     const { cp, clock } = open();
     const plan: Plan = { ...STOP, kind: "maintenance-on", phases: [["node1", "node2"]] };
     await createOperation(cp, "prod", "op_1", "a", plan);
     clock.now += STEP_START_MS;
     await sweepOperations(cp, "prod");
-    expect(await state(cp)).toBe("failed");
+    expect(await state(cp)).toBe("unknown");
   });
 
-  test("that runs for ever fails at its deadline", async () => {
+  test("that runs for ever is given up at its deadline, and nobody knows how it ends", async () => {
     const { cp, clock } = open();
     await stop(cp);
     await takeResult(cp, "prod", "node2", done("op_1.0.0", "running"));
     clock.now += OPERATION_MS;
     await sweepOperations(cp, "prod");
-    expect(await state(cp)).toBe("failed");
+    expect(await state(cp)).toBe("unknown");
   });
 
   test("asked twice with one key is one operation; other words under it are a conflict", async () => {

@@ -152,6 +152,10 @@ function asCommand(operation: Operation, step: OperationStep, nowMs: number): No
 const isOpen = (step: OperationStep): boolean =>
   step.state === "waiting" || step.state === "sent" || step.state === "running";
 
+/** Perhaps it was done, perhaps not; what its node says late is heard. */
+const isUnknown = (step: OperationStep): boolean =>
+  step.state === "unknown" || step.state === "expired";
+
 /** Open steps of the first phase that has any. */
 function openSteps(operation: Operation): readonly OperationStep[] {
   const open = operation.steps.filter(isOpen);
@@ -175,7 +179,8 @@ function advance(was: Operation, nowMs: number): Operation {
 /** Pure: what a node's result does to an operation. Null when the step is unknown or over. */
 function applyResult(was: Operation, result: CommandResult, nowMs: number): Operation | null {
   const step = was.steps.find((one) => one.id === result.id);
-  if (was.state !== "running" || step === undefined || !isOpen(step)) return null;
+  if (was.state === "done" || was.state === "failed" || step === undefined) return null;
+  if (!isOpen(step) && !isUnknown(step)) return null;
   const changed: OperationStep = {
     ...step,
     state: result.outcome,
@@ -183,19 +188,26 @@ function applyResult(was: Operation, result: CommandResult, nowMs: number): Oper
     updatedAtMs: nowMs,
   };
   const steps = was.steps.map((one) => (one.id === step.id ? changed : one));
-  return settle({ ...was, steps }, nowMs, was);
+  const after = settle({ ...was, steps }, nowMs, was);
+  // What was given up waiting for ends with a late word, and begins nothing more by it.
+  const isStillUnknown =
+    was.state === "unknown" && after.state !== "done" && after.state !== "failed";
+  return isStillUnknown ? { ...was, steps } : after;
 }
 
 /** Ends an operation whose steps are over, and restarts the clock of a phase that begins. */
 function settle(operation: Operation, nowMs: number, was: Operation): Operation {
   const missed = operation.steps.filter((step) => isToldByPeer(operation, step));
-  const bad = operation.steps.find(
-    (step) => ["failed", "refused", "expired"].includes(step.state) && !missed.includes(step),
-  );
+  const bad = operation.steps.find((step) => step.state === "failed" || step.state === "refused");
+  const lost = operation.steps.find((step) => isUnknown(step) && !missed.includes(step));
   const finished = { finishedAtMs: nowMs } as const;
   const name = `${operation.kind} ${operation.moduleId}`;
   if (bad !== undefined) {
     return { ...operation, ...finished, state: "failed", text: `${name} failed: ${bad.text}` };
+  }
+  if (lost !== undefined) {
+    const text = `${name}: it is not known whether that was done: ${lost.text}`;
+    return { ...operation, ...finished, state: "unknown", text };
   }
   if (operation.steps.every((step) => step.state === "done" || missed.includes(step))) {
     const done = operation.steps.findLast((step) => step.state === "done")?.text ?? "";
@@ -205,7 +217,7 @@ function settle(operation: Operation, nowMs: number, was: Operation): Operation 
     return { ...operation, ...finished, state: "done", text: `${name}: done. ${last}`.trim() };
   }
   if (nowMs >= operation.deadlineMs) {
-    return { ...operation, ...finished, state: "failed", text: `${name} took too long` };
+    return { ...operation, ...finished, state: "unknown", text: `${name} has not ended in time` };
   }
   const begun = openSteps(operation);
   const phaseBefore = openSteps(was)[0]?.phase;
@@ -252,12 +264,12 @@ export async function takeResult(
 async function tellFinished(cp: ControlPlane, clusterId: string, done: Operation): Promise<void> {
   await cp.events.tell(clusterId, {
     kind: "commandFinished",
-    severity: done.state === "failed" ? "E" : "I",
+    severity: done.state === "done" ? "I" : "E",
     moduleId: done.moduleId,
     text: done.text,
     actor: done.actor,
     data: { operation: done.id, command: done.kind, state: done.state },
-    dedupeKey: `finished/${done.id}`,
+    dedupeKey: `finished/${done.id}/${done.state}`,
   });
 }
 

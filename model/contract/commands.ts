@@ -101,7 +101,8 @@ export type NodeCommands = z.infer<typeof NodeCommands>;
 
 export const CommandResult = z.object({
   id: Id,
-  outcome: z.enum(["running", "done", "failed", "refused"]),
+  /** `unknown`: it was begun, and how it ends was not seen in time. It may still come about. */
+  outcome: z.enum(["running", "done", "failed", "refused", "unknown"]),
   text: Sentence,
 });
 export type CommandResult = z.infer<typeof CommandResult>;
@@ -117,7 +118,8 @@ export const OperationStep = z.object({
   nodeId: NodeName,
   phase: Count,
   kind: NodeCommandKind,
-  state: z.enum(["waiting", "sent", "running", "done", "failed", "refused", "expired"]),
+  /** `expired`: the node was to begin and did not answer, so it may have. */
+  state: z.enum(["waiting", "sent", "running", "done", "failed", "refused", "unknown", "expired"]),
   text: Sentence,
   updatedAtMs: UnixMs,
 });
@@ -127,7 +129,8 @@ export const Operation = z.object({
   id: Id,
   moduleId: ModuleName,
   kind: NodeCommandKind,
-  state: z.enum(["running", "done", "failed"]),
+  /** `unknown`: nobody can tell whether it was done; a late answer still says so. */
+  state: z.enum(["running", "done", "failed", "unknown"]),
   /** One sentence that a flash bar can show. */
   text: Sentence,
   actor: z.string().check(z.maxLength(100)),

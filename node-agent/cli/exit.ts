@@ -17,7 +17,7 @@ export const EXIT = {
   /** A safety rule said no. */
   refused: 4,
   notAllowed: 5,
-  /** Given up waiting; what was asked for is still under way. */
+  /** Given up waiting: what was asked for is under way, or nobody can tell how it ended. */
   stillRunning: 6,
   unreachable: 7,
   /** The state or version that the caller saw is not the present one. */

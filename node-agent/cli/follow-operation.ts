@@ -5,6 +5,7 @@ import { pause } from "./pause.ts";
 import { plain, type Terminal } from "./terminal.ts";
 
 const POLL_MS = 300;
+const LOOK = "mirrorfarm status -w shows how it goes";
 
 /** Follows an operation to its end, telling each change of a step once. Ends the command if it fails. */
 export async function followOperation(
@@ -25,9 +26,12 @@ export async function followOperation(
     }
     if (operation.state === "done") return operation;
     if (operation.state === "failed") throw failureOf(operation);
+    if (operation.state === "unknown") {
+      throw new CommandEnd(EXIT.stillRunning, plain(operation.text), LOOK);
+    }
     if (terminal.nowMs() >= deadlineMs) {
       const message = `still running after ${Math.round(timeoutMs / 1000)} s: operation ${operation.id}`;
-      throw new CommandEnd(EXIT.stillRunning, message, "mirrorfarm status -w shows how it goes");
+      throw new CommandEnd(EXIT.stillRunning, message, LOOK);
     }
     await pause(POLL_MS, terminal.signal).catch(() => {
       throw new CommandEnd(EXIT.interrupted, `detached; operation ${operation.id} goes on`);

@@ -157,6 +157,7 @@ async function actLocally(
   terminal.out(session.json ? JSON.stringify(result) : plain(result.text));
   if (result.outcome === "refused") throw new CommandEnd(EXIT.refused, plain(result.text));
   if (result.outcome === "failed") throw new CommandEnd(EXIT.failed, plain(result.text));
+  if (result.outcome === "unknown") throw new CommandEnd(EXIT.stillRunning, plain(result.text));
 }
 
 /** Who leads meanwhile is no matter for it. */

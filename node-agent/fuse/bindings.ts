@@ -7,26 +7,17 @@
  * the other node will ever be able to see it: nothing about it is replicated, unless it was bound
  * while it had a name, or was born without one (O_TMPFILE), which link(2) does accept.
  */
-import {
-  close,
-  descriptorPath,
-  O_CLOEXEC,
-  O_RDONLY,
-  openat,
-  pread,
-  S_IFDIR,
-} from "../adapters/linux/file.ts";
+import { close, S_IFDIR } from "../adapters/linux/file.ts";
 import { withNul } from "../adapters/linux/library.ts";
 import { Stat } from "../adapters/linux/stat.ts";
 import type { FileId, OperationSink } from "../replication/operation.ts";
 import { type InodeTable, type Node, openPath } from "./inode-table.ts";
+import { sendWhole } from "./orphan.ts";
 import { type PathFinder, splitNames, splitPath } from "./paths.ts";
 import type { FileIdAllocator } from "./ports.ts";
 
 /** The id; 0: nothing of this file is replicated; -errno: it cannot be told, which is a fault. */
 export type BoundId = FileId;
-
-const ORPHAN_CHUNK_BYTES = 256 * 1024;
 
 export class Bindings {
   readonly #nodes: InodeTable;
@@ -155,20 +146,7 @@ export class Bindings {
     if (described < 0) return described;
     if (node.type === S_IFDIR) return 0;
     const id = this.#ids.next();
-    const { mode, uid, gid, sizeBytes } = this.#stat;
-    this.#sink.submit({ kind: "orphan", id, birth: { mode, uid, gid } });
-    const fd = openat(-1, descriptorPath(path), O_RDONLY | O_CLOEXEC, 0);
-    if (fd < 0) return fd;
-    const data = new Uint8Array(ORPHAN_CHUNK_BYTES);
-    for (let offsetBytes = 0; offsetBytes < sizeBytes; ) {
-      const length = pread(fd, data, data.length, offsetBytes);
-      if (length <= 0) break;
-      const chunk = data.subarray(0, length);
-      this.#sink.submit({ kind: "write", id, offsetBytes, data: chunk });
-      offsetBytes += length;
-    }
-    close(fd);
-    this.#sink.submit({ kind: "truncate", id, sizeBytes });
-    return id;
+    const sent = sendWhole(this.#sink, id, path, this.#stat);
+    return sent < 0 ? sent : id;
   }
 }

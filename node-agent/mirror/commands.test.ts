@@ -47,6 +47,14 @@ test("start names the good copy; stop ends when nothing is mounted any more", as
   expect(rig.calls.at(-1)).toBe("e1 is closed");
 });
 
+test("a start that cannot be kept on the disk has failed, whatever runs", async () => {
+  rig.store.write = () => {
+    throw new Error("EIO: quorum.json");
+  };
+  const answer = await run("start", { dataFrom: "node1" });
+  expect(answer).toMatchObject({ outcome: "failed", text: expect.stringContaining("EIO") });
+});
+
 test("what was decided under an epoch that is over is refused", async () => {
   await run("start", { dataFrom: "node1" });
   await rig.comesTo(() => rig.module.service.state === "ALONE");
@@ -87,12 +95,28 @@ test("a force without the witness needs that word, and its absence", async () =>
   expect(rig.module.disk.forced).toMatchObject({ by: "person:ann" });
 });
 
-test("what is not reached in time is told with the reason why", async () => {
-  const done = await run("switchover", { remainingMs: 0 });
-  expect(done).toEqual({
-    outcome: "failed",
-    text: `not switched over: ${rig.module.why}`,
+test("a switchover or a force that changes nothing is refused at once, with the reason", async () => {
+  expect(await run("switchover")).toEqual({
+    outcome: "refused",
+    text: "switchover refused: this node is not primary",
   });
+  expect(await run("force-primary", { epoch: 7 })).toEqual({
+    outcome: "refused",
+    text: "force-primary refused: epoch 0 has begun since you looked: look again",
+  });
+});
+
+test("what was begun and not seen to end is neither a success nor a failure", async () => {
+  rig.isWitnessAway = true;
+  const forced = await run("force-primary", { remainingMs: 0 });
+  expect(forced).toEqual({
+    outcome: "unknown",
+    text: `not seen to lead yet: ${rig.module.why}`,
+  });
+  rig.isWitnessAway = false;
+  await rig.comesTo(() => rig.module.service.state === "ALONE");
+  expect(await run("stop", { remainingMs: 0 })).toMatchObject({ outcome: "unknown" });
+  await rig.comesTo(() => target.isAtRest);
 });
 
 test("nothing is restarted or announced where nothing runs", async () => {

@@ -1,6 +1,6 @@
-import { randomUUID } from "node:crypto";
 import type { CommandResult, NodeCommand } from "#model/contract/commands.ts";
 import { MAINTENANCE_MS_DEFAULT } from "#model/quorum/maintenance.ts";
+import { isRefusal } from "#model/quorum/node/command.ts";
 import { untilText } from "#model/quorum/node/maintenance.ts";
 import type { HostedMirror } from "./hosted-mirror.ts";
 
@@ -15,6 +15,8 @@ const STEP_MS_MAX = 10 * 60_000;
 const done = (text: string): Outcome => ({ outcome: "done", text });
 const failed = (text: string): Outcome => ({ outcome: "failed", text });
 const refused = (text: string): Outcome => ({ outcome: "refused", text });
+/** It was begun, and what comes of it was not seen in time: neither a success nor a failure. */
+const unknown = (text: string): Outcome => ({ outcome: "unknown", text });
 
 /** Carries out what a person asked of one module on this node, and says how it went. */
 export async function runCommand(
@@ -77,15 +79,17 @@ async function start(
 ): Promise<Outcome> {
   const { module } = mirror;
   module.command({ kind: "start", dataFrom: command.dataFrom ?? null });
+  // A wish that the disk did not take is forgotten with this agent, whatever runs until then.
+  if (!module.isStartWanted) return failed(`not started: ${module.why}`);
   const isStarted = await mirror.until(() => module.service.view.state !== "STOP", limitMs);
-  return isStarted ? done(`started: ${module.why}`) : failed(`not started: ${module.why}`);
+  return isStarted ? done(`started: ${module.why}`) : unknown(`not begun yet: ${module.why}`);
 }
 
 async function stop(mirror: CommandTarget, limitMs: number): Promise<Outcome> {
   const { module } = mirror;
   module.command({ kind: "stop" });
   const isStopped = await mirror.until(() => mirror.isAtRest, limitMs);
-  return isStopped ? done("stopped") : failed(`not stopped in time: ${module.why}`);
+  return isStopped ? done("stopped") : unknown(`still stopping: ${module.why}`);
 }
 
 async function restart(mirror: CommandTarget, limitMs: number): Promise<Outcome> {
@@ -95,18 +99,21 @@ async function restart(mirror: CommandTarget, limitMs: number): Promise<Outcome>
   }
   service.restart(null);
   const isDone = await mirror.until(() => !service.view.runsScripts, limitMs);
-  return isDone ? done("the application was restarted") : failed("its scripts still run");
+  return isDone ? done("the application was restarted") : unknown("its scripts still run");
 }
 
 async function switchover(mirror: CommandTarget, limitMs: number): Promise<Outcome> {
   const { module } = mirror;
-  const { epoch } = module.disk;
-  module.command({ kind: "switchover" });
+  const { epoch, nodeId } = module.disk;
+  const refusal = module.command({ kind: "switchover" }).find(isRefusal);
+  if (refusal !== undefined) return refused(refusal);
   const hasMoved = () => module.disk.epoch > epoch;
-  const isDone = await mirror.until(hasMoved, limitMs);
-  return isDone
-    ? done(`${module.disk.primary ?? "nobody"} leads now`)
-    : failed(`not switched over: ${module.why}`);
+  if (!(await mirror.until(hasMoved, limitMs))) {
+    return unknown(`not switched over yet: ${module.why}`);
+  }
+  const { primary } = module.disk;
+  if (primary === nodeId) return failed("the other node did not take over: this one leads again");
+  return done(`${primary ?? "nobody"} leads now`);
 }
 
 async function force(
@@ -116,12 +123,16 @@ async function force(
 ): Promise<Outcome> {
   const { module } = mirror;
   const seenEpoch = command.epoch ?? module.disk.epoch;
-  module.command({
+  const historyId = module.newId();
+  const said = module.command({
     kind: "forcePrimary",
-    ...{ seenEpoch, historyId: randomUUID(), by: command.actor },
+    ...{ seenEpoch, historyId, by: command.actor },
     withoutWitness: command.withoutWitness ?? false,
     reason: command.reason ?? "asked for by a person",
   });
-  const isDone = await mirror.until(() => module.data.isServing, limitMs);
-  return isDone ? done("this node leads now") : failed(`not forced: ${module.why}`);
+  const refusal = said.find(isRefusal);
+  if (refusal !== undefined) return refused(refusal);
+  const isForced = () => module.disk.historyId === historyId && module.data.isServing;
+  const isDone = await mirror.until(isForced, limitMs);
+  return isDone ? done("this node leads now") : unknown(`not seen to lead yet: ${module.why}`);
 }

@@ -4,6 +4,7 @@ import { existsSync, promises as fs, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { newReplicationEngine } from "./replication-engine.ts";
 import { must, TestPair } from "./testing/pair.ts";
 
 /** Mounting needs root and FUSE; the runner of all stages lists what was left out. */
@@ -194,6 +195,23 @@ describe.skipIf(!canMount)(`a pair on its way ${NEEDS}`, { timeout: 30_000 }, ()
     expect(await within(2000, writing)).toBeUndefined();
     await fs.writeFile(onA("g"), "alone");
     expect(existsSync(onDiskOfB("g"))).toBe(false);
+  });
+
+  test("nothing is mounted where what must be there is not", async () => {
+    const path = pair.a.tree();
+    await fs.mkdir(path, { recursive: true });
+    const trees = [{ path, notReplicated: [], toCheck: ["etc/mounted"] }];
+    const opening = pair.open({ options: { trees } });
+    await expect(opening).rejects.toThrow("etc/mounted is not in it: is the disk");
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(path);
+    await fs.mkdir(join(path, "etc/mounted"), { recursive: true });
+    const again = newReplicationEngine();
+    const listen = { host: "127.0.0.1", port: 0 };
+    const options = { moduleId: "test", nodeId: "node1", trees, listen };
+    const leaseCell = pair.a.cell.buffer;
+    const opened = await again.open({ ...options, leaseCell, stateDirectory: pair.folder });
+    expect(opened).toMatchObject({ ok: true });
+    await again.close({ lazy: true });
   });
 
   test("with sync=fsync a write does not wait for the peer; an fsync after it does", async () => {

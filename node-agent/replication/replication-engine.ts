@@ -3,6 +3,8 @@
  * everything down again, in whatever state it is.
  */
 
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Epoch } from "#model/shared/ids.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
@@ -22,8 +24,10 @@ import type {
   Opened,
   OpenOptions,
   PeerAddress,
+  ReplicatedTree,
   ReplicationEngine,
   SessionKey,
+  Standing,
 } from "./engine.ts";
 import { incompleteMarker, joinedMarker } from "./incomplete-marker.ts";
 
@@ -44,11 +48,17 @@ type Running = {
 const CLOSED: EngineError = { kind: "wrongState", detail: "the engine is not open" };
 
 /** A new engine: opened once, closed once. */
-export function newReplicationEngine(): ReplicationEngine {
+export function newReplicationEngine(): LocalEngine {
   return new MirrorEngine();
 }
 
-class MirrorEngine implements ReplicationEngine {
+/** An engine whose data thread is one of this process. */
+export interface LocalEngine extends ReplicationEngine {
+  /** Null: it is not open, or its data thread has ended. */
+  standing(): Promise<Standing | null>;
+}
+
+class MirrorEngine implements LocalEngine {
   #running: Running | null = null;
   #isUsed = false;
   #role: "primary" | "secondary" = "secondary";
@@ -59,7 +69,7 @@ class MirrorEngine implements ReplicationEngine {
   async open(options: OpenOptions): Promise<Result<Opened, EngineError>> {
     if (this.#isUsed) return err({ kind: "wrongState", detail: "an engine is opened once" });
     this.#isUsed = true;
-    const mounted = mountAll(options.trees.map((tree) => tree.path));
+    const mounted = mountAll(options.trees);
     if (!mounted.ok) return mounted;
     const listener = listen(options.listen);
     if (!listener.ok) {
@@ -163,7 +173,14 @@ class MirrorEngine implements ReplicationEngine {
 
   async metrics(): Promise<EngineMetrics | null> {
     const done = await this.#running?.thread.ask({ kind: "metrics" });
-    return done?.ok === true && typeof done.value === "object" ? done.value : null;
+    const value = done?.ok === true ? done.value : undefined;
+    return typeof value === "object" && "bytesSent" in value ? value : null;
+  }
+
+  async standing(): Promise<Standing | null> {
+    const done = await this.#running?.thread.ask({ kind: "standing" });
+    const value = done?.ok === true ? done.value : undefined;
+    return typeof value === "object" && "role" in value ? value : null;
   }
 
   async close(o: { readonly lazy: boolean }): Promise<void> {
@@ -232,19 +249,27 @@ class MirrorEngine implements ReplicationEngine {
   }
 }
 
-function mountAll(paths: readonly string[]): Result<readonly MountedTree[], EngineError> {
+function mountAll(trees: readonly ReplicatedTree[]): Result<readonly MountedTree[], EngineError> {
   const mounted: MountedTree[] = [];
-  for (const path of paths) {
-    const tree = mountTree(path);
-    if (tree.ok) {
-      mounted.push(tree.value);
-      continue;
-    }
+  const fail = (path: string, detail: string): Result<never, EngineError> => {
     dismount(mounted);
-    return err({ kind: "mountFailed", path, detail: describe(tree.error) });
+    return err({ kind: "mountFailed", path, detail });
+  };
+  for (const { path, toCheck = [] } of trees) {
+    const tree = mountTree(path);
+    if (!tree.ok) return fail(path, describe(tree.error));
+    mounted.push(tree.value);
+    const missing = toCheck.find((inside) => !isThere(tree.value.rootFd, inside));
+    if (missing !== undefined) {
+      return fail(path, `${missing} is not in it: is the disk with the data mounted there?`);
+    }
   }
   return ok(mounted);
 }
+
+/** Beneath the mount: looking at the mount itself would wait for a server that does not run yet. */
+const isThere = (rootFd: number, inside: string): boolean =>
+  existsSync(join(`/proc/self/fd/${rootFd}`, inside));
 
 function describe(error: MountError): string {
   if (error.kind === "insideAnother") return `it lies inside ${error.outer}, which is replicated`;

@@ -15,6 +15,7 @@ import {
   BrokenPromise,
   type ExploredNode,
   type Happening,
+  type Plane,
   type Step,
   step,
 } from "./explored-node.ts";
@@ -81,6 +82,7 @@ const newNode = (): ExploredNode => ({
   kind: "dead",
   disk: null,
   runsService: false,
+  plane: null,
   hasLostPower: true,
 });
 
@@ -113,25 +115,44 @@ export function vote(
 ): { readonly record: WitnessRecord | null; readonly answer: VoteAnswer } {
   const was = w.record;
   const decision = decideVote(was, request, 0, { storeId: "store", nodes: w.ids, timers });
-  checkVote(was, decision.record, request);
+  checkVote(w, decision.record, request);
   return decision;
 }
 
-function checkVote(was: WitnessRecord | null, now: WitnessRecord | null, request: VoteRequest) {
+function checkVote(w: World, now: WitnessRecord | null, request: VoteRequest) {
+  const was = w.record;
   if (now === null || now === was || was === null) return;
   if (now.version <= was.version) {
     throw new BrokenPromise("S2: a stored change does not raise the version");
   }
   if (now.epoch < was.epoch) throw new BrokenPromise("S2: the witness went back");
-  const isChosen = request.kind === "promote" && request.pairDecision === null;
-  if (now.epoch === was.epoch || !isChosen || now.primary === null) return;
+  if (now.epoch === was.epoch && now.primary !== was.primary) {
+    throw new BrokenPromise(`S1: epoch ${now.epoch} is given to ${now.primary}, too`);
+  }
+  if (now.epoch === was.epoch || request.pairDecision !== null) return;
+  checkAsked(w, now, request);
+  if (request.kind !== "promote" || now.primary === null) return;
   if (was.inSync.includes(now.primary)) return;
   throw new BrokenPromise(`S3: ${now.primary} was promoted and was not in the set`);
+}
+
+/** S10: a node that was told no helps others again, so what it asked for must never come true. */
+function checkAsked(w: World, now: WitnessRecord, request: VoteRequest): void {
+  const disk = diskOf(w.nodes[request.nodeId as Id]);
+  const isBound = disk !== null && Math.max(disk.asked, disk.epoch) >= now.epoch;
+  if (isBound) return;
+  throw new BrokenPromise(
+    `S10: epoch ${now.epoch} is granted to ${request.nodeId}, whose disk asks for none`,
+  );
 }
 
 /** Does this node's data plane serve now? */
 export const servedEpoch = (node: ExploredNode): number | null =>
   node.kind === "live" && node.shell.data.kind === "serve" ? node.shell.data.epoch : null;
+
+/** What answers file operations on a node, with or without its agent; null: nothing does. */
+export const planeIn = (node: ExploredNode): Plane | null =>
+  node.kind === "live" ? node.shell : node.plane;
 
 /** What a crash now would leave. */
 export const diskOf = (node: ExploredNode) =>

@@ -239,13 +239,19 @@ with open("a", "r+b") as f:
 import os, sys
 fd = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o640)
 os.write(fd, b"x" * 700000)
+quiet = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o640)
+os.write(quiet, b"quiet")
+os.setxattr(quiet, "user.kept", b"1")
+os.utime(quiet, ns=(1000000001, 2000000002))
 print("open", flush=True)
 sys.stdin.readline()
 os.pwrite(fd, b"middle", 5000)
 os.link(f"/proc/self/fd/{fd}", "named", src_dir_fd=fd, follow_symlinks=True)
+os.link(f"/proc/self/fd/{quiet}", "quiet", src_dir_fd=quiet, follow_symlinks=True)
 '`,
     );
     await expect.poll(() => holder.output(), { timeout: STEP_MS_MAX }).toBe("open\n");
+    await mount.tell("flushTimes");
     await mount.tell("attach");
     holder.child.stdin.write("\n");
     expect(await holder.ended).toBe(0);

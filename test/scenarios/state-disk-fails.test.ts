@@ -22,7 +22,7 @@ test("a primary that cannot keep its state answers nothing more, and the other o
   const world = await pairInSync();
   world.a.faults.stateError = "EIO";
   // Something is to be kept: what a person asks for.
-  world.a.command({ kind: "stop" });
+  world.a.order("stop");
   expect(await world.runWhile(() => world.a.shop.accepts, 10_000)).toBe(true);
   expect(await world.runWhile(() => world.leader()?.id !== "b", 60_000)).toBe(true);
 });

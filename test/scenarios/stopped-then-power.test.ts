@@ -22,13 +22,13 @@ test.each([1, 2, 3, 4, 5])(
       world.net.between(pair[0], pair[1], { isCut: true });
     }
     await world.runFor(4_000);
-    world.a.command({ kind: "stop" });
+    world.a.order("stop");
     const isAtRest = () => world.a.shop.hosted?.isAtRest === true;
     expect(await world.runWhile(() => !isAtRest(), 60_000)).toBe(true);
     world.a.powerCut();
     world.a.boot();
     await world.runFor(1_000);
-    world.a.command({ kind: "start", dataFrom: null });
+    world.a.order("start");
     // The other one could take over only later than this one could go on.
     world.net.between("a", "b", { isCut: false });
     world.net.between("a", "W", { isCut: false });

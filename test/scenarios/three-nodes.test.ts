@@ -124,6 +124,7 @@ describe("three nodes and the witness away", () => {
     w.cutWitness();
     w.b.command({ kind: "stop" });
     w.runUntil("stopped", () => w.b.target === "STOP", 20_000);
+    expect(w.a.disk?.inSync).toEqual(["a", "c"]);
     acknowledges(w);
     w.heal();
     w.runUntil("recorded", () => w.record?.inSync.join() === "a,c", 10_000);
@@ -189,15 +190,40 @@ describe("a partition of three nodes", () => {
     expect(w.record?.epoch).toBe(1);
   });
 
+  test("one standing vote is no lasting promise: its node votes for the third one", () => {
+    const w = three();
+    w.b.command({ kind: "stop" });
+    w.runUntil("stopped", () => w.b.target === "STOP", 20_000);
+    expect(w.a.disk?.standingVotes).toMatchObject([{ from: "b" }]);
+    w.cutBetween("a", "b");
+    w.cutBetween("a", "c");
+    w.runUntil("c leads", () => w.c.canAnswer(), 20_000);
+    expect(w.a.canAnswer()).toBe(false);
+    const promotion = w.votes.find((v) => v.request.kind === "promote");
+    expect(promotion?.request).toMatchObject({ nodeId: "c", ballots: [{ nodeId: "b" }] });
+  });
+
   test("only the primary and one secondary do not hear each other: the primary stays", () => {
     const w = three();
     w.cutBetween("a", "b");
     w.runUntil("recorded", () => w.record?.inSync.join() === "a,c", 10_000);
     acknowledges(w);
     w.runFor(30_000);
-    // The third one still follows a, so it would vote for nobody: b does not even ask.
     expect([w.record?.epoch, w.b.disk?.asked]).toEqual([1, 0]);
     expect(w.c.disk?.pairVote).toBe(null);
+  });
+
+  test("the same, and that secondary does not hear of the new set: it does not even ask", () => {
+    const w = three();
+    w.cutWitness("b");
+    w.cutBetween("a", "b");
+    w.runFor(40_000);
+    // The third one still follows a, so it would vote for nobody.
+    expect(w.b.disk).toMatchObject({ asked: 0, outdated: false });
+    expect(w.b.reason).toContain("c follows a");
+    acknowledges(w);
+    w.heal();
+    w.runUntil("in sync", () => w.isInSync(), 60_000);
   });
 });
 

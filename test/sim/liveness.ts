@@ -97,14 +97,18 @@ function heal(world: World, only: SimNode | null): void {
     if (only !== null && node !== only) node.powerCut();
     else node.boot();
   }
+  for (const part of world.parts()) {
+    if (part.quorum?.maintenance?.isOver === false) part.order("maintenance-off");
+  }
   startAll(world);
 }
 
 /** People start what is stopped; an agent that is just starting hears it when it is there. */
 function startAll(world: World, turns = 60): void {
-  for (const { hosted } of world.parts()) {
+  for (const part of world.parts()) {
+    const { hosted } = part;
     if (hosted !== null && !hosted.module.isStartWanted) {
-      hosted.module.command({ kind: "start", dataFrom: null });
+      part.order("start");
     }
   }
   if (world.isInSync() || turns === 0) return;
@@ -117,13 +121,10 @@ async function letPersonDecide(module: SimModule): Promise<void> {
   const endMs = world.clock.trueMs + PERSON_MS;
   for (let turn = 0; module.leader() === null && world.clock.trueMs < endMs; turn += 1) {
     const best = [...module.both()].sort((a, b) => worth(b) - worth(a))[turn % 2];
-    if (best?.hosted !== undefined && best.hosted !== null) {
+    if (best !== undefined) {
       world.fault(`a person forces ${best.id} to be primary of ${module.id}`);
-      const seenEpoch = Math.max(...module.both().map((part) => part.quorum?.epoch ?? 0));
-      best.hosted.module.command({
-        ...{ kind: "forcePrimary", seenEpoch, historyId: `forced-${world.clock.steps}` },
-        ...{ by: "ann", reason: "the other copy is lost", withoutWitness: false },
-      });
+      const epoch = Math.max(...module.both().map((part) => part.quorum?.epoch ?? 0));
+      best.order("force-primary", { epoch, reason: "the other copy is lost" });
     }
     await world.runWhile(() => module.leader() === null, 10_000);
   }

@@ -125,6 +125,9 @@ export class SimModule implements Scene {
     const wanted = record?.primary ?? null;
     return { at: this.cloudAddress, wanted, dueSinceMs: this.#due.addressSinceMs, isShownRight };
   }
+  get moduleCount(): number {
+    return this.world.modules.length;
+  }
   get leaseMs(): number {
     return TIMER_PROFILES[this.world.profile].peerLeaseMs;
   }
@@ -182,14 +185,18 @@ export class SimModule implements Scene {
     this.note(`${part.id} ${op.what} is operation ${op.id}`);
   }
 
-  onReply(part: SimPart, call: Call, answer: Answer): void {
-    const { op } = answer;
+  onReply(part: SimPart, call: Call, answer: Answer, isDone: boolean): void {
+    const { op, result } = answer;
+    if (call.kind !== "read" && call.kind !== "fsync") {
+      this.judge((checker) => checker.onTold?.({ what: call.kind, result, isDone }));
+    }
     if (op === null) {
       if (answer.result < 0) this.note(`${part.id} ${call.kind} fails with ${-answer.result}`);
       return;
     }
     // Then only an fsync promises anything of what was written.
     if (call.kind === "write" && this.config.rfs?.sync === "fsync") return;
+    if (op.epoch < this.authority.epoch) this.world.see("late ack");
     if (op.epoch >= this.majority.forcedEpoch) this.oracle.acknowledged(op);
     this.tell({ ev: "ack", node: part.id, epoch: op.epoch, op: op.id });
   }

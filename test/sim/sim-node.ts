@@ -1,5 +1,5 @@
 import type { Buffer } from "node:buffer";
-import type { Command } from "#model/quorum/types.ts";
+import type { NodeCommand, NodeCommandKind } from "#model/contract/commands.ts";
 import type { FenceTargets } from "../../node-agent/guard/fence-order.ts";
 import { Machine } from "./machine.ts";
 import type { Prng } from "./prng.ts";
@@ -57,8 +57,8 @@ export class SimNode {
   }
 
   /** A person's word about one of its modules; nobody hears it where no agent runs. */
-  command(command: Command): void {
-    this.anyPart().hosted?.module.command(command);
+  order(kind: NodeCommandKind, more: Partial<NodeCommand> = {}): void {
+    this.anyPart().order(kind, more);
   }
 
   boot(): void {

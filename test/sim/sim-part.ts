@@ -1,4 +1,6 @@
+import type { NodeCommand, NodeCommandKind } from "#model/contract/commands.ts";
 import type { NodeDisk } from "#model/quorum/disk.ts";
+import { runCommand } from "../../node-agent/mirror/commands.ts";
 import type { HostedMirror } from "../../node-agent/mirror/hosted-mirror.ts";
 import type { NodeView } from "./checkers/checker.ts";
 import { INCOMPLETE } from "./engine/resync-run.ts";
@@ -9,6 +11,9 @@ import type { SimModule } from "./sim-module.ts";
 import type { SimNode } from "./sim-node.ts";
 import { SimApplication } from "./sim-service.ts";
 
+/** As the control plane allows it. */
+const COMMAND_MS = 60_000;
+
 /** One module on one node: its copy and state, its application, and the engines that serve it. */
 export class SimPart {
   readonly node: SimNode;
@@ -16,6 +21,8 @@ export class SimPart {
   readonly disk: SimDisk;
   readonly application = new SimApplication();
   resyncPhase = "";
+  /** Its module file is on this node's disk. */
+  isConfigured = true;
   /** When it last asked the witness for nothing but the record. */
   readMs = 0;
   #startedMs = 0;
@@ -61,9 +68,13 @@ export class SimPart {
   get isAble(): boolean {
     const { machine, faults, agent, hadDiskFault } = this.node;
     if (!machine.isOn || machine.freeze !== null || machine.hung.size > 0) return false;
-    if (agent === null || agent.isLeaving || hadDiskFault) return false;
+    if (agent === null || agent.isLeaving || hadDiskFault || this.hosted === null) return false;
     if (faults.dataError !== null || faults.stateError !== null || faults.slowMs > 0) return false;
     return this.quorum?.isStartWanted === true;
+  }
+
+  get isInMaintenance(): boolean {
+    return this.quorum?.maintenance?.isOver === false;
   }
 
   /** Its programs are being stopped, which takes what it takes. */
@@ -106,6 +117,31 @@ export class SimPart {
     return Math.max(0, ...[...this.engines].map((engine) => engine.boundEpoch));
   }
 
+  /** A person's word, as the control plane hands it out; what is told of it goes to the judges. */
+  order(kind: NodeCommandKind, more: Partial<NodeCommand> = {}): void {
+    const { hosted, module, node } = this;
+    const { agent } = node;
+    if (hosted === null) return;
+    const id = node.world.newId();
+    const before = { epoch: this.quorum?.epoch ?? 0, historyId: this.quorum?.historyId ?? null };
+    const command: NodeCommand = {
+      ...{ id, operationId: id, moduleId: module.id, kind, remainingMs: COMMAND_MS },
+      ...{ actor: "person:ann", ...more },
+    };
+    module.judge((checker) => checker.onOrdered?.(module.view(this.id), kind));
+    runCommand(command, hosted).then(
+      ({ outcome, text }) => {
+        // One that died has told nobody anything.
+        if (agent?.life.isAlive !== true) return;
+        node.world.see(`${kind}: ${outcome}`);
+        module.note(`${this.id} ${kind} is ${outcome}: ${text}`);
+        const answered = { kind, outcome, text, before };
+        module.judge((checker) => checker.onAnswered?.(module.view(this.id), answered, module));
+      },
+      (error: unknown) => node.world.bug(error),
+    );
+  }
+
   inspectData(): "empty" | "hasData" | "unknown" {
     if (this.disk.faults.dataError === "EIO") return "unknown";
     return this.disk.tree.isEmpty ? "empty" : "hasData";
@@ -144,6 +180,9 @@ export function viewOf(part: SimPart, acceptedEpoch: () => number): NodeView {
     },
     get hasAddress() {
       return application.hasAddress;
+    },
+    get isRunning() {
+      return application.isRunning;
     },
     get isFrozen() {
       return machine.freeze !== null;

@@ -70,6 +70,7 @@ export class World {
   readonly #forgetful = new Set<string>();
   readonly #broker: LinkBroker;
   readonly #quiet: Quiet;
+  #ids = 0;
   readonly #skips: boolean;
 
   constructor(options: WorldOptions) {
@@ -185,6 +186,11 @@ export class World {
     if (this.modules.every(({ authority }) => authority.inSync.length === 2)) {
       this.#forgetful.clear();
     }
+  }
+
+  newId(): string {
+    this.#ids += 1;
+    return `order-${this.#ids}`;
   }
 
   see(what: string): void {

@@ -23,7 +23,6 @@ export const TOCHECK = element(
   "Guards against a disk that is not mounted.",
   { path: required(RELATIVE_PATH, "Relative path that must exist before replication starts.") },
   [],
-  { support: "understood" },
 );
 
 export const NOTREPLICATED = element("notreplicated", "What stays local to each node.", {

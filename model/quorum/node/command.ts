@@ -8,6 +8,11 @@ import { beginMaintenance, endMaintenance } from "./maintenance.ts";
 import { becomeCandidate } from "./promote.ts";
 import { type NodeState, patch, patchDisk, report, withRole } from "./state.ts";
 
+const refusal = (what: string, why: string): string => `${what} refused: ${why}`;
+
+/** Was that said to a person whose word changes nothing? */
+export const isRefusal = (text: string): boolean => /^[a-z-]+ refused: /.test(text);
+
 /** A person's word. Refusals are reported, with the reason, and change nothing. */
 export function command(s: NodeState, c: Command, nowMs: BootMs): NodeState {
   switch (c.kind) {
@@ -32,7 +37,7 @@ export function command(s: NodeState, c: Command, nowMs: BootMs): NodeState {
 }
 
 function switchover(s: NodeState, nowMs: BootMs): NodeState {
-  const refuse = (why: string) => report(s, "event", `switchover refused: ${why}`);
+  const refuse = (why: string) => report(s, "event", refusal("switchover", why));
   if (s.role.kind !== "leading" || !s.role.hasServed) return refuse("this node is not primary");
   if (s.role.handover !== null) return refuse("one is under way already");
   const to = heirOf(s, s.role, nowMs);
@@ -50,7 +55,7 @@ function forcePrimary(
   c: Extract<Command, { kind: "forcePrimary" }>,
   nowMs: BootMs,
 ): NodeState {
-  const refuse = (why: string) => report(s, "event", `force-primary refused: ${why}`);
+  const refuse = (why: string) => report(s, "event", refusal("force-primary", why));
   if (c.seenEpoch !== s.disk.epoch) {
     return refuse(`epoch ${s.disk.epoch} has begun since you looked: look again`);
   }

@@ -95,6 +95,12 @@ export class Actors {
     }
   }
 
+  /** Keeps its descriptors, unlike `enter`. Its own directory may have been closed to it. */
+  async goTo(actor: Actor, folder: string): Promise<void> {
+    this.#of(actor).send({ call: "cd", words: [folder], name: null });
+    await this.#of(actor).answer();
+  }
+
   /** What the step answers; "begun" for one that is not waited for. */
   async make(step: Step): Promise<string> {
     const actor = this.#of(step.actor);

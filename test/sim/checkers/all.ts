@@ -13,6 +13,7 @@ import { AppliedInOrder } from "./s7-applied.ts";
 import { NoHalfWrittenPrimary } from "./s8-half-written.ts";
 import { CopiesAreEqual } from "./s9-equal.ts";
 import { VotesHold } from "./s10-votes.ts";
+import { OutcomesAreTrue } from "./s11-outcomes.ts";
 import { NoSecrets } from "./s12-secrets.ts";
 
 /** Every judge, in the order in which they are asked. */
@@ -27,6 +28,7 @@ export const allCheckers = (): readonly Checker[] => [
   new NoHalfWrittenPrimary(),
   new CopiesAreEqual(),
   new VotesHold(),
+  new OutcomesAreTrue(),
   new NoSecrets(),
   new ServiceReturns(),
   new PairReturns(),

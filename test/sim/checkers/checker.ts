@@ -1,3 +1,4 @@
+import type { NodeCommandKind } from "#model/contract/commands.ts";
 import type { NodeDisk } from "#model/quorum/disk.ts";
 import type { PeerState } from "#model/quorum/peer-state.ts";
 import type { WitnessRecord } from "#model/quorum/record.ts";
@@ -5,6 +6,7 @@ import type { VoteRequest } from "#model/quorum/votes.ts";
 import type { Oracle } from "../oracle.ts";
 import type { SimTree } from "../sim-disk.ts";
 import type { TraceEvent } from "../trace.ts";
+import type { Answered, Told } from "./s11-outcomes.ts";
 
 /** An invariant does not hold: the history that led here is a bug's. */
 export class Violation extends Error {
@@ -31,6 +33,8 @@ export type NodeView = {
   /** A resync into this copy has begun and not ended. */
   readonly isHalfWritten: boolean;
   readonly hasAddress: boolean;
+  /** Its application. */
+  readonly isRunning: boolean;
   readonly isFrozen: boolean;
   readonly isOn: boolean;
   /** Milliseconds since a hypervisor let it go on. */
@@ -64,6 +68,8 @@ export interface Scene {
   readonly syncDueSinceMs: number | null;
   /** Where a cloud sends clients; null where the nodes carry the address themselves. */
   readonly cloud: CloudAddress | null;
+  /** Of the modules on its nodes. */
+  readonly moduleCount: number;
   /** How long a node promises to help nobody else. */
   readonly leaseMs: number;
   /** What bringing a whole copy over may take. */
@@ -95,6 +101,11 @@ export interface Checker {
   onMessage?(node: NodeView, scene: Scene): void;
   /** Anything that people can read. */
   onText?(text: string): void;
+  /** A person asks something of that node, and is told how it went. */
+  onOrdered?(node: NodeView, kind: NodeCommandKind): void;
+  onAnswered?(node: NodeView, answered: Answered, scene: Scene): void;
+  /** An application is told how its call went; reads say nothing here. */
+  onTold?(told: Told): void;
   /** Everything was healed, and yet nobody serves. */
   onNobodyServes?(
     scene: Scene,

@@ -18,6 +18,7 @@ import { AppliedInOrder } from "./s7-applied.ts";
 import { NoHalfWrittenPrimary } from "./s8-half-written.ts";
 import { CopiesAreEqual } from "./s9-equal.ts";
 import { VotesHold } from "./s10-votes.ts";
+import { type Answered, OutcomesAreTrue } from "./s11-outcomes.ts";
 import { NoSecrets } from "./s12-secrets.ts";
 
 /** A judge that never says no is worth nothing: each is fed a bad history, and a good one like it. */
@@ -39,7 +40,14 @@ function view(id: string): Changeable<NodeView> {
       quorum: null,
       tree: new SimTree(() => 0),
     },
-    ...{ mayAnswer: true, isHalfWritten: false, hasAddress: false, isFrozen: false, isOn: true },
+    ...{
+      mayAnswer: true,
+      isHalfWritten: false,
+      hasAddress: false,
+      isRunning: false,
+      isFrozen: false,
+      isOn: true,
+    },
     resumedForMs: 1e9,
   };
 }
@@ -49,7 +57,7 @@ function scene() {
   const made: Changeable<Scene> = {
     ...{ nowMs: 0, trueMs: 0, oracle: new Oracle(), nodes: [a, b], isIdle: false },
     ...{ isInSync: false, serviceDueSinceMs: null, syncDueSinceMs: null },
-    ...{ leaseMs: 2000, transferMs: 1000, cloud: null },
+    ...{ leaseMs: 2000, transferMs: 1000, cloud: null, moduleCount: 1 },
     view: (id: string) => (id === "a" ? a : b),
     authority: { epoch: 1, primary: "a", inSync: ["a", "b"] },
   };
@@ -312,6 +320,68 @@ test("S10: a forgotten vote, a question that was not kept, help beside an open q
   expect(verdict(checker, () => checker.onPromise(a, 1))).toEqual(breaks("S10"));
 });
 
+describe("S11", () => {
+  const before = { epoch: 1, historyId: "h1" };
+  const told = (kind: Answered["kind"], outcome: Answered["outcome"]): Answered => ({
+    ...{ kind, outcome, text: "so it is", before },
+  });
+  const judge = (node: NodeView, made: Scene, answered: Answered) => {
+    const checker = new OutcomesAreTrue();
+    return verdict(checker, () => checker.onAnswered(node, answered, made));
+  };
+
+  test("what is told done is so", () => {
+    const { made, a } = scene();
+    a.quorum = disk({ epoch: 1, primary: "a", historyId: "h1" });
+    for (const kind of ["start", "switchover", "force-primary", "maintenance-on"] as const) {
+      expect(judge(a, made, told(kind, "done"))).toEqual(breaks("S11"));
+      expect(judge(a, made, told(kind, "unknown"))).toBe(null);
+    }
+    expect(judge(a, made, told("stop", "done"))).toBe(null);
+    a.isRunning = true;
+    expect(judge(a, made, told("stop", "done"))).toEqual(breaks("S11"));
+    // The role came back, as the other node did not take it: no success.
+    made.authority = { epoch: 2, primary: "a", inSync: ["a"] };
+    expect(judge(a, made, told("switchover", "done"))).toEqual(breaks("S11"));
+    a.quorum = disk({ epoch: 2, primary: "b", historyId: "h1", isStartWanted: true });
+    expect(judge(a, made, told("switchover", "done"))).toBe(null);
+    expect(judge(a, made, told("start", "done"))).toBe(null);
+  });
+
+  test("what may still come about is not told failed", () => {
+    const { made, a } = scene();
+    const released = { moduleId: "shop", epoch: 1, from: "a", to: "b", signature: "s" };
+    a.quorum = disk({ epoch: 1, primary: "a", released });
+    expect(judge(a, made, told("switchover", "failed"))).toEqual(breaks("S11"));
+    expect(judge(a, made, told("switchover", "unknown"))).toBe(null);
+    a.quorum = disk({ epoch: 1, primary: "a" });
+    expect(judge(a, made, told("switchover", "refused"))).toBe(null);
+  });
+
+  test("a force that was told failed does not happen; one that nobody knows of may", () => {
+    const { made, a } = scene();
+    const forced = { ev: "force", node: "a", epoch: 2 } as const;
+    for (const [outcome, end] of [
+      ["failed", breaks("S11")],
+      ["unknown", null],
+    ] as const) {
+      const checker = new OutcomesAreTrue();
+      checker.onOrdered(a, "force-primary");
+      checker.onAnswered(a, told("force-primary", outcome), made);
+      expect(verdict(checker, () => checker.onEvent(forced))).toEqual(end);
+    }
+  });
+
+  test("an application hears no clear error of what was done, and no success of what was not", () => {
+    const checker = new OutcomesAreTrue();
+    const hear = (result: number, isDone: boolean) =>
+      verdict(checker, () => checker.onTold({ what: "write", result, isDone }));
+    expect([hear(0, true), hear(-28, false), hear(-5, true)]).toEqual([null, null, null]);
+    expect(hear(-28, true)).toEqual(breaks("S11"));
+    expect(hear(0, false)).toEqual(breaks("S11"));
+  });
+});
+
 test("S12: a secret in a line that people can read", () => {
   const checker = new NoSecrets();
   expect(verdict(checker, () => checker.onText("all is well"))).toBe(null);
@@ -394,4 +464,6 @@ test("L3: a storm of messages, and one in peace", () => {
   made.isIdle = true;
   expect(send(10)).toBe(null);
   expect(send(20)).toEqual(breaks("L3"));
+  made.moduleCount = 2;
+  expect(send(20)).toBe(null);
 });

@@ -27,7 +27,7 @@ export type LoopHost = {
   readonly oracle: Oracle;
   readonly resyncFileMs: number;
   readonly onIssued: (op: Op) => void;
-  readonly onReply: (call: Call, answer: Answer) => void;
+  readonly onReply: (call: Call, answer: Answer, isDone: boolean) => void;
   readonly onApplied: (applied: Applied) => void;
   readonly onDurable: () => void;
   readonly onPhase: (phase: string) => void;

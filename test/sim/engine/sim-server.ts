@@ -26,7 +26,12 @@ export type Call =
 /** What the application is told: 0 or more, or -errno. */
 export type Answer = { readonly result: number; readonly op: Op | null };
 
-type Request = { readonly call: Call; readonly answer: (answer: Answer) => void };
+type Request = {
+  readonly call: Call;
+  readonly answer: (answer: Answer) => void;
+  /** It was carried out on this copy, whatever is told of it. */
+  isDone: boolean;
+};
 
 /** Cells of a file; one is eight bytes that hold the number of the operation that wrote it. */
 export const CELLS = 8;
@@ -48,7 +53,7 @@ export type ServerOptions = {
   readonly onFault: (detail: string) => void;
   readonly onDiskError: (errno: number, operation: string) => void;
   readonly onIssued: (op: Op) => void;
-  readonly onReply: (call: Call, answer: Answer) => void;
+  readonly onReply: (call: Call, answer: Answer, isDone: boolean) => void;
 };
 
 export class SimServer implements FuseService {
@@ -85,7 +90,7 @@ export class SimServer implements FuseService {
 
   /** An application calls; it waits in the kernel until the loop takes it. */
   call(call: Call, answer: (answer: Answer) => void): void {
-    this.#queue.push({ call, answer });
+    this.#queue.push({ call, answer, isDone: false });
   }
 
   handleReadable(budget: number): number {
@@ -117,7 +122,7 @@ export class SimServer implements FuseService {
     this.#isFaulted = true;
     for (const request of [...this.#pending]) this.#reply(request, { result: -errno, op: null });
     for (const request of this.#queue.splice(0)) {
-      this.#options.onReply(request.call, { result: -errno, op: null });
+      this.#options.onReply(request.call, { result: -errno, op: null }, false);
       request.answer({ result: -errno, op: null });
     }
   }
@@ -158,6 +163,7 @@ export class SimServer implements FuseService {
       return;
     }
     const id = this.#options.oracle.nextId();
+    request.isDone = true;
     const done = this.#perform(id, call, inode ?? { stamp: id, cells: new Map() });
     this.#replicate(done.operation, () => this.#complete(request, { result: 0, op: done.op }));
   }
@@ -363,7 +369,7 @@ export class SimServer implements FuseService {
   #reply(request: Request, answer: Answer): void {
     this.#lookForDiskError(request.call, answer);
     this.#pending.delete(request);
-    this.#options.onReply(request.call, answer);
+    this.#options.onReply(request.call, answer, request.isDone);
     request.answer(answer);
   }
 }

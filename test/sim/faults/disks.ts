@@ -1,7 +1,7 @@
 import type { Prng } from "../prng.ts";
 import type { SimNode } from "../sim-node.ts";
 import type { World } from "../world.ts";
-import { bootLater, eitherRole, type Fault, INSTANT, offThenOn } from "./fault.ts";
+import { bootLater, cutLinks, eitherRole, type Fault, INSTANT, offThenOn } from "./fault.ts";
 
 export const disks: readonly Fault[] = [
   {
@@ -56,6 +56,18 @@ export const disks: readonly Fault[] = [
     },
   },
   {
+    name: "configurationWiped",
+    rows: ["C45"],
+    lastsMs: [1000, 20_000],
+    begin: (world, prng) => {
+      const node = eitherRole(world, prng);
+      for (const part of node.parts) part.isConfigured = false;
+      const undo = prng.chance(0.5) ? cutLinks(world, [[node.id, "W"]]) : null;
+      node.agentDies("restarted without its module files");
+      return undo;
+    },
+  },
+  {
     name: "quorumFileDamaged",
     rows: ["C20"],
     lastsMs: INSTANT,
@@ -91,7 +103,7 @@ export const disks: readonly Fault[] = [
       // What a snapshot of a running machine's disk holds is what was flushed by then.
       const restore = node.snapshotDisk();
       const epochs = world.modules.map(({ authority }) => authority.epoch);
-      if (prng.chance(0.7)) node.command({ kind: "switchover" });
+      if (prng.chance(0.7)) node.order("switchover");
       return () => {
         // Within the same epoch nothing on the disk tells: documented as not protected.
         const isOld = world.modules.every(({ authority }, at) => authority.epoch !== epochs[at]);

@@ -69,5 +69,3 @@ export function cutWitness(world: World): () => void {
     ["b", "W"],
   ]);
 }
-
-export const SWITCHOVER = { kind: "switchover" } as const;

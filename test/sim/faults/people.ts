@@ -7,9 +7,9 @@ import {
   later,
   leaderOr,
   leaderPart,
-  SWITCHOVER,
   secondaryPart,
 } from "./fault.ts";
+import { disturbances } from "./processes.ts";
 
 export const addresses: readonly Fault[] = [
   {
@@ -19,8 +19,8 @@ export const addresses: readonly Fault[] = [
     begin: (world, prng) => {
       const { driver } = world.controlPlane;
       driver.fault = prng.pick(ADDRESS_FAULTS);
-      world.see(`address ${driver.fault}`);
-      if (prng.chance(0.6)) leaderOr(world, prng).command(SWITCHOVER);
+      if (world.isMovedByCloud) world.see(`address ${driver.fault}`);
+      if (prng.chance(0.6)) leaderOr(world, prng).order("switchover");
       return () => driver.heal();
     },
   },
@@ -30,7 +30,7 @@ export const addresses: readonly Fault[] = [
     lastsMs: INSTANT,
     begin: (world, prng) => {
       for (let n = 0; n < 5; n += 1) {
-        later(world, n * prng.between(3000, 12_000), () => world.leader()?.command(SWITCHOVER));
+        later(world, n * prng.between(3000, 12_000), () => world.leader()?.order("switchover"));
       }
       return null;
     },
@@ -43,7 +43,7 @@ export const operators: readonly Fault[] = [
     rows: ["C43"],
     lastsMs: INSTANT,
     begin: (world, prng) => {
-      eitherRole(world, prng).command(SWITCHOVER);
+      eitherRole(world, prng).order("switchover");
       return null;
     },
   },
@@ -54,11 +54,10 @@ export const operators: readonly Fault[] = [
     begin: (world, prng) => {
       const nodes = prng.chance(0.4) ? world.both() : [eitherRole(world, prng)];
       const parts = nodes.map((node) => node.anyPart());
-      for (const { hosted } of parts) hosted?.module.command({ kind: "stop" });
+      const remainingMs = prng.pick([300, 60_000]);
+      for (const part of parts) part.order("stop", { remainingMs });
       return () => {
-        for (const { hosted } of parts) {
-          hosted?.module.command({ kind: "start", dataFrom: null });
-        }
+        for (const part of parts) part.order("start");
       };
     },
   },
@@ -67,9 +66,10 @@ export const operators: readonly Fault[] = [
     rows: ["C46"],
     lastsMs: [3000, 30_000],
     begin: (world, prng) => {
-      const { application, hosted } = leaderPart(world, prng);
+      const part = leaderPart(world, prng);
+      const { application } = part;
       application.isHung = application.isRunning;
-      hosted?.module.command(SWITCHOVER);
+      part.order("switchover");
       return () => {
         application.isHung = false;
       };
@@ -82,17 +82,11 @@ export const operators: readonly Fault[] = [
     begin: (world, prng) => {
       const part = secondaryPart(world, prng);
       const { node } = part;
+      const remainingMs = prng.pick([1000, 60_000]);
       const undo = cutLinks(world, [["a", "b"]]);
       if (prng.chance(0.6)) node.peer.powerCut();
       later(world, prng.between(2000, 10_000), () => {
-        const { hosted } = part;
-        if (hosted === null) return;
-        hosted.module.command({
-          kind: "forcePrimary",
-          seenEpoch: hosted.module.disk.epoch,
-          historyId: `forced-${world.clock.steps}`,
-          ...{ by: "ann", reason: "the other is lost", withoutWitness: false },
-        });
+        part.order("force-primary", { reason: "the other is lost", remainingMs });
       });
       return () => {
         undo();
@@ -101,11 +95,27 @@ export const operators: readonly Fault[] = [
     },
   },
   {
+    name: "maintenance",
+    rows: ["C43"],
+    lastsMs: [2000, 30_000],
+    begin: (world, prng) => {
+      const id = world.newId();
+      const forMs = prng.int(2000, 40_000);
+      const more = { operationId: id, forMs, reason: "new disks" };
+      for (const part of prng.pick(world.modules).both()) part.order("maintenance-on", more);
+      if (prng.chance(0.5)) prng.pick(disturbances)(world, eitherRole(world, prng));
+      return () => {
+        world.net.heal();
+        for (const part of world.parts()) part.order("maintenance-off");
+      };
+    },
+  },
+  {
     name: "restartInPlace",
     rows: ["C43"],
     lastsMs: INSTANT,
     begin: (world, prng) => {
-      leaderPart(world, prng).hosted?.module.service.restart(null);
+      leaderPart(world, prng).order("restart");
       return null;
     },
   },

@@ -98,12 +98,12 @@ export const processes: readonly Fault[] = [
   },
 ];
 
-const disturbances: readonly ((world: World, node: SimNode) => void)[] = [
+export const disturbances: readonly ((world: World, node: SimNode) => void)[] = [
   (world, node) => world.net.between(node.id, node.peerId, { isCut: true }),
   (_, node) => node.peer.agentDies("killed"),
-  (_, node) => node.command({ kind: "switchover" }),
-  (_, node) => node.peer.command({ kind: "switchover" }),
-  (_, node) => node.peer.command({ kind: "stop" }),
+  (_, node) => node.order("switchover"),
+  (_, node) => node.peer.order("switchover"),
+  (_, node) => node.peer.order("stop"),
 ];
 
 function hang(node: SimNode, thread: "main" | "data"): (() => void) | null {

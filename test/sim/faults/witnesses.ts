@@ -21,7 +21,7 @@ export const witnesses: readonly Fault[] = [
       const strike = (what: string | undefined): void => {
         if (what === "W") undo = cutWitness(world);
         else if (prng.chance(0.5)) offThenOn(world, node, prng.between(5000, 40_000));
-        else node.command({ kind: "stop" });
+        else node.order("stop");
       };
       strike(first);
       let isOver = false;
