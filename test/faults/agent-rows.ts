@@ -26,8 +26,8 @@ async function replaced(world: World, node: NodeName, end: () => void): Promise<
 }
 
 /**
- * The same application and data process, as long as the roles are the same: a machine that is too
- * slow for its leases may see the other node take over, in its own right.
+ * The same application and data process, under the same epoch. With the default timers a machine
+ * that is too slow for its leases may see the other node take over, in its own right.
  */
 async function goesOn(world: World, row: string, node: NodeName, end: () => void): Promise<void> {
   const primary = await world.settled();
@@ -46,7 +46,8 @@ async function goesOn(world: World, row: string, node: NodeName, end: () => void
   world.note(row, `${part}'s: longest silence`, world.judge.longestSilenceMs(fromMs));
   const after = await facts();
   world.note(row, `${part}'s: changes of role`, after.epoch - before.epoch);
-  if (after.epoch === before.epoch) expect(after).toEqual(before);
+  const isPatient = world.timers === "tolerant";
+  if (isPatient || after.epoch === before.epoch) expect(after).toEqual(before);
 }
 
 const killed: Row = {
@@ -155,10 +156,7 @@ const awayInMaintenance: Row = {
   },
 };
 
-export const agentRows: readonly Row[] = [
-  killed,
-  replacedInOrder,
-  dataKilled,
-  awayForLong,
-  awayInMaintenance,
-];
+/** Whatever the timers are, though only patient ones show it on a busy machine. */
+export const takeoverRows: readonly Row[] = [killed, replacedInOrder];
+/** With leases that run out soon. */
+export const awayRows: readonly Row[] = [dataKilled, awayForLong, awayInMaintenance];

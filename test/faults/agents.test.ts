@@ -1,5 +1,6 @@
-/** What happens to the product's own processes. */
-import { agentRows } from "./agent-rows.ts";
+/** What happens where no agent comes in time, or nobody is left to answer. */
+import { awayRows, takeoverRows } from "./agent-rows.ts";
+import { pick } from "./row.ts";
 import { runRows } from "./run-rows.ts";
 
-runRows(agentRows);
+runRows([...pick([], takeoverRows), ...awayRows]);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import type { EventRecord } from "#model/contract/events.ts";
+import type { TimerProfile } from "#model/quorum/timers.ts";
 import { LocalAgent, type LocalStatus } from "../../node-agent/cli/local-agent.ts";
 import {
   type LabCluster,
@@ -32,29 +33,33 @@ export const SOON_MS = 15_000;
 
 export const other = (node: NodeName): NodeName => (node === "node1" ? "node2" : "node1");
 
+export type WorldOptions = Pick<LabOptions, "dataDiskMiB"> & { readonly timers?: TimerProfile };
+
 export class World {
   readonly lab: Lab;
   readonly cluster: LabCluster;
   readonly judge: LedgerJudge;
   readonly door: WitnessDoor;
+  readonly timers: TimerProfile;
   /** What was measured, by row; printed at the end. */
   readonly measured: Record<string, Record<string, number>> = {};
   /** Lines that a person gave up by forcing another copy. */
   isExcused: (ack: Ack) => boolean = () => false;
 
-  private constructor(lab: Lab, cluster: LabCluster) {
+  private constructor(lab: Lab, cluster: LabCluster, timers: TimerProfile) {
     this.lab = lab;
+    this.timers = timers;
     this.cluster = cluster;
     this.judge = new LedgerJudge(lab, cluster.vip);
     this.door = witnessDoor(lab);
   }
 
-  static async create(options: Pick<LabOptions, "dataDiskMiB"> = {}): Promise<World> {
-    const lab = await Lab.up(options);
+  static async create({ timers = "default", ...disks }: WorldOptions = {}): Promise<World> {
+    const lab = await Lab.up(disks);
     try {
       const say = () => undefined;
-      const options = { say, module: MODULE, folder: LEDGER, hasFaults: true };
-      const world = new World(lab, await startCluster(lab, options));
+      const options = { say, module: MODULE, folder: LEDGER, hasFaults: true, timers };
+      const world = new World(lab, await startCluster(lab, options), timers);
       await world.settled();
       world.judge.start();
       return world;
@@ -151,6 +156,19 @@ export class World {
     const answer = await this.cluster.people.call<{ events: EventRecord[] }>("GET", path);
     if (!answer.ok) throw new Error(`events: ${answer.status} ${answer.text}`);
     return answer.value.events;
+  }
+
+  /** How the copies that were brought up to date since a mark were compared. */
+  async comparisons(mark: number): Promise<readonly string[]> {
+    const told = await this.told("resyncFinished", mark);
+    return told.flatMap(({ text }) => /\((delta|full) resync: .*\)/.exec(text)?.[0] ?? []);
+  }
+
+  /** Only what may differ was compared since the mark, and it was compared. */
+  async comparedOnlyChanges(mark: number): Promise<void> {
+    const comparisons = await this.comparisons(mark);
+    expect(comparisons).not.toEqual([]);
+    expect(comparisons.filter((one) => !one.startsWith("(delta"))).toEqual([]);
   }
 
   /** Waits until the witness has recorded a set of one; the wall clock of that record. */
