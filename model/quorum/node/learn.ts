@@ -88,12 +88,15 @@ function learnEpoch(s: NodeState, news: News, nowMs: BootMs): NodeState {
  * begin that epoch proves it: it asked for it, voted for it, or handed over to it.
  */
 function isCopyComplete(disk: NodeDisk, news: News, self: NodeId): boolean {
-  if (disk.outdated || !news.inSync.includes(self)) return false;
-  const hasAsked = news.primary === self && disk.asked >= news.epoch;
+  if (!news.inSync.includes(self)) return false;
+  // Others signed it too, from the disk of the primary that was: it says more of this copy than a
+  // record that this node read since, of a smaller set under which nothing was ever acknowledged.
   const voted = disk.pairVote?.terms;
   const hasVoted = voted?.epoch === news.epoch && voted.inSync.includes(self);
+  if (hasVoted || disk.outdated) return hasVoted;
+  const hasAsked = news.primary === self && disk.asked >= news.epoch;
   const hasReleased = disk.released?.epoch === disk.epoch && disk.released.to === news.primary;
-  return hasAsked || hasVoted || hasReleased;
+  return hasAsked || hasReleased;
 }
 
 function toListening(s: NodeState, nowMs: BootMs): NodeState {
