@@ -1,7 +1,7 @@
 import type { VoteAnswer, VoteRequest } from "#model/quorum/votes.ts";
 import type { World } from "./world.ts";
 
-type Asked = { readonly node: string; readonly kind: "shrink" | "promote"; readonly atMs: number };
+type Asked = { readonly node: string; readonly atMs: number };
 
 /** Questions of two nodes that are this close to each other race. */
 const RACE_MS = 1_500;
@@ -10,7 +10,7 @@ const HEALED_AFTER_MS = 1_000;
 /** Moments at the witness at which protocols break: a batch must have seen each (coverage.ts). */
 export class Moments {
   readonly #world: World;
-  /** The last shrink or promotion that was asked for, per module. */
+  /** The last shrink and the last promotion that was asked for, per module. */
   readonly #last = new Map<string, Asked>();
   /** Requests to record a larger set that may still come late, per module. */
   readonly #lateGrows = new Map<string, number>();
@@ -23,27 +23,29 @@ export class Moments {
   onAsked(request: VoteRequest): void {
     const kind = kindOf(request);
     if (kind === null) return;
-    const { nodeId: node, moduleId } = request;
-    const atMs = this.#world.clock.nowMs;
-    const other = this.#last.get(moduleId);
-    this.#last.set(moduleId, { node, kind, atMs });
-    const isRace = other !== undefined && other.node !== node && atMs - other.atMs < RACE_MS;
-    if (isRace && other.kind !== kind) this.#world.see("a shrink races with a promotion");
+    if (this.#rival(request, kind) !== undefined) {
+      this.#world.see("a shrink races with a promotion");
+    }
+    const asked = { node: request.nodeId, atMs: this.#world.clock.nowMs };
+    this.#last.set(`${request.moduleId} ${kind}`, asked);
   }
 
   onGranted(request: VoteRequest, answer: VoteAnswer): void {
-    if (answer.kind !== "granted") return;
-    const { moduleId, nodeId } = request;
-    const other = this.#last.get(moduleId);
     const kind = kindOf(request);
-    const isRace =
-      other !== undefined && kind !== null && this.#world.clock.nowMs - other.atMs < RACE_MS;
-    if (isRace && (other.node !== nodeId || other.kind !== kind)) {
+    if (answer.kind !== "granted" || kind === null) return;
+    if (this.#rival(request, kind) !== undefined) {
       this.#world.see(`${kind === "shrink" ? "a shrink" : "a promotion"} wins its race`);
     }
-    if (kind === "shrink" && (this.#lateGrows.get(moduleId) ?? 0) > 0) {
+    if (kind === "shrink" && (this.#lateGrows.get(request.moduleId) ?? 0) > 0) {
       this.#world.see("a shrink beside a late grow");
     }
+  }
+
+  /** The other node's question of the other kind, if that is not long ago. */
+  #rival({ moduleId, nodeId }: VoteRequest, kind: "shrink" | "promote"): Asked | undefined {
+    const other = this.#last.get(`${moduleId} ${kind === "shrink" ? "promote" : "shrink"}`);
+    if (other === undefined || other.node === nodeId) return undefined;
+    return this.#world.clock.nowMs - other.atMs < RACE_MS ? other : undefined;
   }
 
   /** That request is under way once more, or its answer was lost: it ends with the call. */

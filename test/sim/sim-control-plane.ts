@@ -43,7 +43,8 @@ export class SimControlPlane {
   readonly #prng;
   readonly #moments: Moments;
   readonly #cp: ControlPlane;
-  readonly #records = new Map<string, { text: string | null; record: WitnessRecord | null }>();
+  readonly #records = new Parsed<WitnessRecord>();
+  readonly #addresses = new Parsed<AddressView>();
   #arbiter: Arbiter;
   #reconciler: Reconciler;
 
@@ -74,13 +75,7 @@ export class SimControlPlane {
   }
 
   recordOf(moduleId: string): WitnessRecord | null {
-    const text = this.store.peek(WITNESS, moduleId);
-    let known = this.#records.get(moduleId);
-    if (known === undefined || known.text !== text) {
-      known = { text, record: parse(text) };
-      this.#records.set(moduleId, known);
-    }
-    return known.record;
+    return this.#records.read(this.store.peek(WITNESS, moduleId), moduleId);
   }
 
   get nowUnixMs(): number {
@@ -110,8 +105,7 @@ export class SimControlPlane {
 
   /** What people are told about the module's address. */
   addressShown(moduleId: string): AddressView | null {
-    const text = this.store.peek(`addresses/${CLUSTER}`, moduleId);
-    return text === null ? null : JSON.parse(text);
+    return this.#addresses.read(this.store.peek(`addresses/${CLUSTER}`, moduleId), moduleId);
   }
 
   /** Could that node fetch its configuration now? */
@@ -230,6 +224,20 @@ export class SimControlPlane {
       ...{ cp: this.#cp, arbiter: this.#arbiter },
       driverOf: (kind) => (kind === "local-proxy" ? this.driver : null),
     });
+  }
+}
+
+/** What a text of the table says, by module: judges look often, and it seldom changes. */
+class Parsed<T> {
+  readonly #known = new Map<string, { readonly text: string | null; readonly value: T | null }>();
+
+  read(text: string | null, moduleId: string): T | null {
+    let known = this.#known.get(moduleId);
+    if (known === undefined || known.text !== text) {
+      known = { text, value: text === null ? null : JSON.parse(text) };
+      this.#known.set(moduleId, known);
+    }
+    return known.value;
   }
 }
 

@@ -123,7 +123,8 @@ export class SimPart {
     const { agent } = node;
     if (hosted === null) return;
     const id = node.world.newId();
-    const before = { epoch: this.quorum?.epoch ?? 0, historyId: this.quorum?.historyId ?? null };
+    const { epoch = 0, historyId = null, released = null } = this.quorum ?? {};
+    const before = { epoch, historyId, isReleased: released !== null };
     const command: NodeCommand = {
       ...{ id, operationId: id, moduleId: module.id, kind, remainingMs: COMMAND_MS },
       ...{ actor: "person:ann", ...more },

@@ -321,7 +321,7 @@ test("S10: a forgotten vote, a question that was not kept, help beside an open q
 });
 
 describe("S11", () => {
-  const before = { epoch: 1, historyId: "h1" };
+  const before = { epoch: 1, historyId: "h1", isReleased: false };
   const told = (kind: Answered["kind"], outcome: Answered["outcome"]): Answered => ({
     ...{ kind, outcome, text: "so it is", before },
   });
@@ -354,6 +354,9 @@ describe("S11", () => {
     a.quorum = disk({ epoch: 1, primary: "a", released });
     expect(judge(a, made, told("switchover", "failed"))).toEqual(breaks("S11"));
     expect(judge(a, made, told("switchover", "unknown"))).toBe(null);
+    // That an earlier command goes on is no lie about this one.
+    const second = { ...told("switchover", "refused"), before: { ...before, isReleased: true } };
+    expect(judge(a, made, second)).toBe(null);
     a.quorum = disk({ epoch: 1, primary: "a" });
     expect(judge(a, made, told("switchover", "refused"))).toBe(null);
   });

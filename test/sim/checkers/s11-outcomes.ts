@@ -8,7 +8,12 @@ export type Answered = {
   readonly outcome: CommandResult["outcome"];
   readonly text: string;
   /** What the node knew when it was asked. */
-  readonly before: { readonly epoch: number; readonly historyId: string | null };
+  readonly before: {
+    readonly epoch: number;
+    readonly historyId: string | null;
+    /** An earlier command was about to give the role away. */
+    readonly isReleased: boolean;
+  };
 };
 
 /** What an application's call came to, and whether it was carried out on the copy. */
@@ -84,4 +89,7 @@ function isSo(node: NodeView, { kind, before }: Answered, { authority }: Scene):
 
 /** The role is given away, and nobody has taken it up yet. */
 const mayStillCome = ({ quorum }: NodeView, { kind, before }: Answered): boolean =>
-  kind === "switchover" && quorum?.epoch === before.epoch && quorum.released !== null;
+  kind === "switchover" &&
+  !before.isReleased &&
+  quorum?.epoch === before.epoch &&
+  quorum.released !== null;
