@@ -48,6 +48,8 @@ export class ChangeKeeper implements ChangeGuard {
   /** One log is written anew at a time; what else is to be written waits here. */
   #isReplacing = false;
   #waiting: (() => void)[] = [];
+  /** A point has been begun, from which on a log that is not there yet will tell. */
+  #hasBegun = false;
   /** A strict log becomes a lax one only when that is on the disk. */
   #isLaxWanted = false;
 
@@ -103,6 +105,7 @@ export class ChangeKeeper implements ChangeGuard {
 
   /** Primary: an instant that may become a durable point. */
   beginPoint(point: PointId): BegunPoint {
+    this.#hasBegun = true;
     this.record.begin(point);
     const stamp = this.#hot.beginPoint();
     this.#append({ point });
@@ -170,6 +173,7 @@ export class ChangeKeeper implements ChangeGuard {
   }
 
   announce(touches: readonly Touch[]): boolean {
+    if (this.#state === "none" && !this.#hasBegun) return true;
     let ticket = this.#hot.isStrict ? this.#neededTicket : 0;
     for (const touch of touches) ticket = Math.max(ticket, this.#hot.touch(touch));
     return this.#hasArrived(ticket);
@@ -187,13 +191,10 @@ export class ChangeKeeper implements ChangeGuard {
     const fresh = this.#hot.takeFresh();
     if (fresh !== null) this.#append({ changes: fresh });
     if (fresh !== null && this.#isKept && !this.#hot.isStrict) this.#tellPeer(fresh);
+    if (this.#hot.size > PLACES_MAX) this.giveUp("more changed than a record can hold");
     if (this.#state === "stuck") this.#remove();
     if (this.#state === "none") return true;
     if (this.#state !== "open") return false;
-    if (this.#hot.size > PLACES_MAX) {
-      this.giveUp("more changed than a record can hold");
-      return true;
-    }
     if (this.#store.sizeBytes > LOG_BYTES_MAX && !this.#isReplacing) {
       this.#replace(this.record.points, () => undefined);
     }
@@ -281,6 +282,8 @@ export class ChangeKeeper implements ChangeGuard {
   /** Where the copies may differ can no longer be told; durable. */
   giveUp(why: string): void {
     this.record.lose(why);
+    this.#hot.restore(NOTHING);
+    this.#hasBegun = false;
     const removed = this.#remove();
     if (removed < 0)
       this.#onStuck(`the record of changes cannot be removed: ${errnoName(removed)}`);

@@ -39,6 +39,7 @@ const MOMENTS = [
   ...["a request delivered late", "guard fences", "the pair's epoch above W's"],
   ...["an unanswered grow at a failover", "a release taken up", "freeze paused", "freeze stopped"],
   ...["sync=write", "sync=fsync"],
+  ...["a delta resync", "a full resync"],
   ...["boot with {a}", "boot with {b}", "boot with {a,b}"],
   ...["grant", "promote", "grow"].map((kind) => `lost reply of ${kind}`),
   ...["comparing", "finalPass", "syncing"].map((phase) => `resync cut in ${phase}`),

@@ -169,6 +169,7 @@ export class SimHosted {
       onDurable: () => undefined,
       onPhase: (phase) => {
         part.resyncPhase = phase;
+        if (phase === "delta" || phase === "full") world.see(`a ${phase} resync`);
       },
       onDeath: (closeAll) => {
         this.#deaths.push(closeAll);
