@@ -42,6 +42,7 @@ function target(): CommandTarget {
       stops += 1;
       return isTrue();
     },
+    wantFullResync: () => undefined,
     isAtRest: true,
   };
 }

@@ -41,7 +41,13 @@ const STAGES: readonly Stage[] = [
       long: "all stories with one fault more, which takes hours, and N (5) times as many seeds",
     },
   },
-  { name: "posix", minutes: 5, needsRoot: true, shortened: null },
+  {
+    ...{ name: "posix", minutes: 5, needsRoot: true },
+    shortened: {
+      short: "every case but the longest; random programs of a fixed set of 10 seeds",
+      long: "every case, and 10 × N (1) as many random programs, of new seeds",
+    },
+  },
   { name: "contract", minutes: 2, needsRoot: false, shortened: null },
   {
     ...{ name: "lab", minutes: 3, needsRoot: true },

@@ -48,6 +48,8 @@ export type QuorumFacts = z.infer<typeof QuorumFacts>;
 
 export const ResyncProgress = z.object({
   kind: z.enum(["full", "delta"]),
+  /** Why everything is compared, or since when only what was touched. */
+  why: z.optional(Sentence),
   phase: z.enum(["comparing", "copying", "attaching", "recording"]),
   doneBytes: Count,
   totalBytes: Count,

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { cases } from "../../test/setup/length.ts";
-import { type ByteRange, DIRTY_LIMITS, DirtySet } from "./dirty-set.ts";
+import { type ByteRange, DIRTY_LIMITS, DirtySet, EVERYTHING } from "./dirty-set.ts";
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
 const FILE = { inode: 7 };
@@ -78,7 +78,7 @@ describe("dirty set", () => {
     for (const path of paths) set.changedFile(0, bytes(path), FILE);
     expect(set.isEverything).toBe(true);
     set.changedDirectory(0, bytes("later"));
-    expect(set.take()).toEqual({ everything: true, entries: [] });
+    expect(set.take()).toEqual(EVERYTHING);
     set.changedDirectory(0, bytes("a"));
     expect(set.take().entries).toHaveLength(1);
   });
@@ -91,7 +91,7 @@ describe("dirty set", () => {
     set.changedDirectory(0, bytes("b"));
     set.add(before);
     expect(set.take().entries[0]?.ranges).toEqual([{ startBytes: 0, endBytes: 32768 }]);
-    set.add({ everything: true, entries: [] });
+    set.add(EVERYTHING);
     expect(set.isEverything).toBe(true);
   });
 

@@ -1,10 +1,11 @@
 /**
- * What changed on the primary while a resync runs, by path: bounded, and never less than the truth.
+ * Where two copies may differ, by path: bounded, and never less than the truth. Used twice: for what
+ * changes on the primary while a resync runs, and (change-record.ts) for what changed on a node since
+ * both copies were last known to be equal on both disks.
  *
- * A resync walks a directory that an application keeps changing. The FUSE server reports every
- * mutation here *after* it took effect and before it is answered, and the resync's next pass looks
- * again at what was reported. So the set may say too much (a path that has become equal again),
- * never too little. Four rules keep it true:
+ * Whoever changes files reports every mutation here *after* it took effect and before it is
+ * answered, and the next comparison looks at what was reported. So the set may say too much (a path
+ * that has become equal again), never too little. Five rules keep it true:
  *
  * - A path is right at the moment of the report. When a directory is renamed later, what was
  *   reported below its old name is gone from there, so a rename reports the *new* name with
@@ -14,7 +15,9 @@
  *   something else may have borne the name before. `link` reports both names wholly.
  * - A change of a file reports its inode with the path: by the time somebody looks, that name may be
  *   gone or lead elsewhere, and the change is then to be found under the file's other names.
- * - What cannot be told (no path any more, a report that was lost) is `changedEverything`.
+ * - A file that loses a name and lives on under others is reported by its number alone (`lostName`):
+ *   whoever compares finds its names by reading directories, without reading any content.
+ * - What cannot be told (a report that was lost) is `changedEverything`.
  *
  * When a bound is reached the set becomes "everything": the next pass compares the whole tree.
  * Bounds, so that a storm of changes cannot fill the memory of the thread that serves the mount.
@@ -27,6 +30,12 @@ export interface MutationListener {
   changedDirectory(tree: number, path: Uint8Array): void;
   /** What this name now leads to may be something else altogether, with everything below it. */
   changedSubtree(tree: number, path: Uint8Array): void;
+  /** What lies at `to` lay at `from`: it need not be sent again. Reported besides what it changed. */
+  renamed(tree: number, from: Uint8Array, to: Uint8Array): void;
+  /** A file was changed whose names nobody knows at this moment, though it has some. */
+  changedInode(tree: number, inode: InodeKey): void;
+  /** A file lost a name and has others: what was reported under that name is to be found there. */
+  lostName(tree: number, inode: InodeKey): void;
   /** Something changed and nobody can say where. */
   changedEverything(): void;
 }
@@ -62,11 +71,24 @@ export type DirtyEntry = {
   readonly inodes: readonly InodeKey[];
 };
 
+/** A file to be looked for by its number, which is this node's own. */
+export type SoughtFile = { readonly tree: number; readonly inode: InodeKey };
+
+/** A hint: where a copy has it still at `from`, it can be moved before it is compared. */
+export type Move = { readonly tree: number; readonly from: Uint8Array; readonly to: Uint8Array };
+
 export type DirtySnapshot = {
   /** True: compare everything; then there are no entries. */
   readonly everything: boolean;
   readonly entries: readonly DirtyEntry[];
+  /** Under whatever names they have: wholly. */
+  readonly sought: readonly SoughtFile[];
+  /** In the order in which they happened. */
+  readonly moves: readonly Move[];
 };
+
+export const NOTHING: DirtySnapshot = { everything: false, entries: [], sought: [], moves: [] };
+export const EVERYTHING: DirtySnapshot = { ...NOTHING, everything: true };
 
 export type DirtyLimits = {
   readonly entriesMax: number;
@@ -75,6 +97,12 @@ export type DirtyLimits = {
   readonly rangesMax: number;
   /** Files that one name may have led to; beyond it everything is dirty. */
   readonly inodesMax: number;
+  /** Files to be looked for by their number; beyond it everything is dirty. */
+  readonly soughtMax: number;
+  /** Renames that are remembered; what was moved later is sent again. */
+  readonly movesMax: number;
+  /** Ranges are rounded out to this, so that neighbouring writes make one range. */
+  readonly grainBytes: number;
 };
 
 /** About 20 MiB of memory at worst: paths count twice (bytes and key), and each range 100 bytes. */
@@ -83,10 +111,10 @@ export const DIRTY_LIMITS: DirtyLimits = {
   pathBytesMax: 4 * 1024 * 1024,
   rangesMax: 256,
   inodesMax: 16,
+  soughtMax: 4096,
+  movesMax: 1024,
+  grainBytes: 16 * 1024,
 };
-
-/** Ranges are rounded out to this, so that neighbouring writes make one range. */
-const GRAIN_BYTES = 16 * 1024;
 
 type Entry = {
   readonly tree: number;
@@ -102,6 +130,10 @@ type Entry = {
 export class DirtySet implements MutationListener {
   readonly #limits: DirtyLimits;
   #entries = new Map<string, Entry>();
+  /** Every file that was reported under some name. */
+  #inodes = new Set<string>();
+  #sought = new Map<string, SoughtFile>();
+  #moves: Move[] = [];
   #pathBytes = 0;
   #everything = false;
 
@@ -119,7 +151,12 @@ export class DirtySet implements MutationListener {
   }
 
   get isEmpty(): boolean {
-    return !this.#everything && this.#entries.size === 0;
+    return !this.#everything && this.#entries.size + this.#sought.size === 0;
+  }
+
+  /** Was that file reported, under whatever name? */
+  knows(tree: number, inode: InodeKey): boolean {
+    return this.#inodes.has(`${tree}/${inode}`);
   }
 
   changedFile(tree: number, path: Uint8Array, change: FileChange): void {
@@ -139,36 +176,64 @@ export class DirtySet implements MutationListener {
     if (entry !== null) entry.subtree = true;
   }
 
+  renamed(tree: number, from: Uint8Array, to: Uint8Array): void {
+    if (this.#everything || this.#moves.length >= this.#limits.movesMax) return;
+    this.#moves.push({ tree, from: Uint8Array.from(from), to: Uint8Array.from(to) });
+  }
+
+  changedInode(tree: number, inode: InodeKey): void {
+    if (this.#everything) return;
+    this.#sought.set(`${tree}/${inode}`, { tree, inode });
+    if (this.#sought.size > this.#limits.soughtMax) this.changedEverything();
+  }
+
+  lostName(tree: number, inode: InodeKey): void {
+    if (this.knows(tree, inode)) this.changedInode(tree, inode);
+  }
+
   changedEverything(): void {
+    this.#clear();
     this.#everything = true;
-    this.#entries = new Map();
-    this.#pathBytes = 0;
+  }
+
+  /** All that was reported; stays in the set. */
+  snapshot(): DirtySnapshot {
+    const entries = [...this.#entries.values()].map((entry): DirtyEntry => {
+      const { tree, path, listing, subtree, ranges, inodes } = entry;
+      return { tree, path, listing, subtree, ranges, inodes: [...inodes] };
+    });
+    const [sought, moves] = [[...this.#sought.values()], [...this.#moves]];
+    return { everything: this.#everything, entries, sought, moves };
   }
 
   /** Everything reported since the last `take`, which is now the caller's to handle. */
   take(): DirtySnapshot {
-    const entries = [...this.#entries.values()].map(
-      ({ tree, path, listing, subtree, ranges, inodes }): DirtyEntry => {
-        return { tree, path, listing, subtree, ranges, inodes };
-      },
-    );
-    const snapshot = { everything: this.#everything, entries };
-    this.#everything = false;
-    this.#entries = new Map();
-    this.#pathBytes = 0;
+    const snapshot = this.snapshot();
+    this.#clear();
     return snapshot;
   }
 
   /** Puts a snapshot (back) in: for one that could not be handled, or to join two. */
   add(snapshot: DirtySnapshot): void {
     if (snapshot.everything) this.changedEverything();
-    for (const { tree, path, listing, subtree, ranges, inodes } of snapshot.entries) {
+    for (const { tree, path, inodes, ranges, ...what } of snapshot.entries) {
       const entry = this.#entry(tree, path);
       if (entry === null || !inodes.every((inode) => this.#addInode(entry, inode))) return;
-      entry.listing ||= listing;
-      entry.subtree ||= subtree;
+      entry.listing ||= what.listing;
+      entry.subtree ||= what.subtree;
       for (const range of ranges) this.#addRange(entry, range);
     }
+    for (const { tree, inode } of snapshot.sought) this.changedInode(tree, inode);
+    for (const { tree, from, to } of snapshot.moves) this.renamed(tree, from, to);
+  }
+
+  #clear(): void {
+    this.#everything = false;
+    this.#entries = new Map();
+    this.#inodes = new Set();
+    this.#sought = new Map();
+    this.#moves = [];
+    this.#pathBytes = 0;
   }
 
   /** Null when everything is dirty anyway, also when this report was the one too many. */
@@ -187,7 +252,7 @@ export class DirtySet implements MutationListener {
       path: Uint8Array.from(path),
       listing: false,
       subtree: false,
-      grainBytes: GRAIN_BYTES,
+      grainBytes: this.#limits.grainBytes,
       ranges: [],
       inodes: [],
     };
@@ -197,9 +262,10 @@ export class DirtySet implements MutationListener {
   }
 
   /** False when everything is dirty now. */
-  #addInode({ inodes }: Entry, inode: InodeKey): boolean {
+  #addInode({ tree, inodes }: Entry, inode: InodeKey): boolean {
     if (inodes.includes(inode)) return true;
     inodes.push(inode);
+    this.#inodes.add(`${tree}/${inode}`);
     if (inodes.length > this.#limits.inodesMax) this.changedEverything();
     return !this.#everything;
   }

@@ -77,6 +77,24 @@ export function addActionCommands(module: Command, session: Session): void {
     .action((moduleId: string, options: WaitOptions) => wait(session, moduleId, options));
 }
 
+/** `replication resync --full`: what both copies are is found out anew. */
+export function addReplicationCommands(program: Command, session: Session): void {
+  program
+    .command("replication")
+    .description("the copies of a mirror module")
+    .command("resync <module>")
+    .description("bring a secondary's copy up to date again, by comparing everything")
+    .requiredOption("--full", "compare everything, whatever the records of changes say")
+    .requiredOption("--node <name>", "the secondary whose copy is compared and mended")
+    .option("-y, --yes", "with --confirm: do not ask")
+    .option("--confirm <name>", "the module's name, instead of typing it")
+    .option("--no-wait", "do not wait for the end")
+    .option("--timeout <time>", "give up waiting after this long", durationOption, 3_600_000)
+    .action((moduleId: string, options: ActionOptions) =>
+      act(session, "full-resync", moduleId, options),
+    );
+}
+
 /** `maintenance on` and `off`: nothing is done by itself for a while. */
 function addMaintenance(module: Command, session: Session): void {
   const maintenance = module
@@ -128,11 +146,15 @@ async function act(
     const consequence = forceConsequence(view, node ?? "", terminal.nowMs());
     await confirmDanger(terminal, moduleId, consequence, confirmationOf(options));
   }
+  if (kind === "full-resync") {
+    const consequence = [`${node} leaves the set until all of its copy has been compared.`];
+    await confirmDanger(terminal, moduleId, consequence, confirmationOf(options));
+  }
   const operation = await api.command(moduleId, {
     ...request,
     // What the person saw: were another epoch to begin meanwhile, this would be another question.
     ...(view.witness === null || isMaintenance(kind) ? {} : { seenEpoch: view.witness.epoch }),
-    ...(kind === "force-primary" ? { confirm: moduleId } : {}),
+    ...(kind === "force-primary" || kind === "full-resync" ? { confirm: moduleId } : {}),
   });
   const last = options.wait
     ? await followOperation(api, operation, terminal, options.timeout)

@@ -4,7 +4,7 @@ import { type Environment, readContext } from "./context.ts";
 import { CommandEnd, EXIT } from "./exit.ts";
 import { addFileCommands } from "./file-commands.ts";
 import { LocalAgent } from "./local-agent.ts";
-import { addActionCommands } from "./module-commands.ts";
+import { addActionCommands, addReplicationCommands } from "./module-commands.ts";
 import { addNodeCommands } from "./node-commands.ts";
 import { addStatusCommands } from "./status-commands.ts";
 import type { Terminal } from "./terminal.ts";
@@ -122,6 +122,7 @@ export async function run(args: readonly string[], ports: RunPorts): Promise<num
   const module = program.command("module").description("what the cluster runs");
   addFileCommands(module, session);
   addActionCommands(module, session);
+  addReplicationCommands(program, session);
   addNodeCommands(program, session);
   try {
     await program.parseAsync(args, { from: "user" });

@@ -59,6 +59,9 @@ export class Node {
   hasChangedTimes = false;
   /** The kernel's pages of it were filled while we were primary, so they are still right. */
   hasTrustedPages = false;
+  /** Where it lay when names had changed `pathNames` times (mutation-reports.ts). */
+  path: Uint8Array | null = null;
+  pathNames = -1;
   /** Touched since the evicting hand last came by. */
   wasUsed = true;
 

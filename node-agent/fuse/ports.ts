@@ -3,7 +3,8 @@
  * polls `FuseServer.device` (and `BlockingPool.descriptor`), calls `handleReadable`, and carries
  * the operations that come out at the `OperationSink` (node-agent/replication/operation.ts).
  */
-import type { MutationListener } from "#model/replication/dirty-set.ts";
+import type { InodeKey, MutationListener } from "#model/replication/dirty-set.ts";
+import type { Touch } from "#model/replication/hot-places.ts";
 import type { FileId, OperationSink } from "../replication/operation.ts";
 
 /** Looked at immediately before each reply of a primary is written to the kernel. */
@@ -12,6 +13,14 @@ export interface ReplyGate {
   mayReply(): boolean;
   /** Keeps a reply until the gate opens; then all run, in order, on the core thread. Or never. */
   hold(reply: () => void): void;
+}
+
+/** Told of what a primary is about to touch, so that it is known after any crash (hot-places.ts). */
+export interface ChangeGuard {
+  /** False: this must reach a disk first. Ask again, with the same, in a later turn of the loop. */
+  announce(touches: readonly Touch[]): boolean;
+  /** A file came to be under a name that was announced. */
+  born(tree: number, inode: InodeKey): void;
 }
 
 /** Gives out file ids, one after the other; shared by all trees of a module. */
@@ -80,6 +89,7 @@ export type FuseServerOptions = {
   readonly sink: OperationSink;
   readonly gate: ReplyGate;
   readonly blocking: BlockingReads;
+  readonly changes: ChangeGuard;
   readonly onFault: (fault: FuseFault) => void;
   /** The disk beneath failed a call, given as errno: once, however many fail. */
   readonly onDiskError: (errno: number, operation: string) => void;
@@ -109,6 +119,8 @@ export interface FuseService {
   readonly wantsRequests: boolean;
   /** Handles up to `budget` requests; how many, or -ENODEV once unmounted. Never blocks on input. */
   handleReadable(budget: number): number;
+  /** Handles what waited for the record of changes, if that lets it now. Once a turn. */
+  handleParked(): void;
   setRole(role: Role): void;
   /**
    * A secondary was freshly attached and knows the roots only: every file is bound anew before

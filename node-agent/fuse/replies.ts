@@ -86,9 +86,9 @@ export class Replies {
     return deferred;
   }
 
-  /** Takes a deferral back: the request is answered in the ordinary way after all. */
-  drop(deferred: Deferred): void {
-    this.#pending.delete(deferred);
+  /** Takes a deferral back, to answer in the ordinary way after all; false: it was answered. */
+  drop(deferred: Deferred): boolean {
+    return this.#pending.delete(deferred);
   }
 
   /** Gives a deferred reply, or `error` (-errno) in its place. A second call does nothing. */

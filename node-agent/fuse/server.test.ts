@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import {
   closeSync,
+  linkSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -13,6 +14,7 @@ import path from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { FileChange } from "#model/replication/dirty-set.ts";
+import type { Touch } from "#model/replication/hot-places.ts";
 import { cases } from "../../test/setup/length.ts";
 import { ERRNO } from "../adapters/linux/errno.ts";
 import { effectiveGid, effectiveUid } from "../adapters/linux/identity.ts";
@@ -35,6 +37,8 @@ describe("the server", () => {
   let waiting: (() => void)[] = [];
   let acknowledges = true;
   let isWindowOpen = true;
+  let isRecorded: boolean;
+  let touched: Touch[];
   let isGateOpen = true;
   let held: (() => void)[] = [];
 
@@ -49,6 +53,8 @@ describe("the server", () => {
     acknowledges = true;
     isWindowOpen = true;
     isGateOpen = true;
+    isRecorded = true;
+    touched = [];
     start();
   });
   function start(o: { readonly descriptorsMax?: number } = {}): void {
@@ -69,6 +75,13 @@ describe("the server", () => {
       gate: { mayReply: () => isGateOpen, hold: (reply) => void held.push(reply) },
       // Too busy: so every call is made at once.
       blocking: { submit: () => false, read: () => false },
+      changes: {
+        announce: (touches) => {
+          touched.push(...touches);
+          return isRecorded;
+        },
+        born: () => undefined,
+      },
       onDiskError: (errno, operation) => faults.push(`disk ${operation}: ${errno}`),
       onFault: (fault) => faults.push(`${fault.operation}: ${fault.detail}`),
     });
@@ -253,6 +266,9 @@ describe("the server", () => {
       changedFile: (_tree, name, change) => told.push([Buffer.from(name).toString(), change]),
       changedDirectory: () => undefined,
       changedSubtree: () => undefined,
+      renamed: () => undefined,
+      changedInode: () => undefined,
+      lostName: () => undefined,
       changedEverything: () => undefined,
     };
     const file = create("a");
@@ -260,6 +276,58 @@ describe("the server", () => {
     // The name may be gone when somebody looks: other names of the same file are found by this.
     const inode = statSync(path.join(folder, "a")).ino;
     expect(told.at(-1)).toEqual(["a", { inode, offsetBytes: 3, lengthBytes: 3 }]);
+  });
+
+  test("does nothing before the record of changes has it, and then all of it, once", () => {
+    const file = create("a");
+    touched = [];
+    isRecorded = false;
+    expect(call(OPCODE.WRITE, file.nodeId, ...asWrite(file.handle, 3n, "xy"))).toBeNull();
+    expect(touched).toMatchObject([{ kind: "content", startBytes: 3, endBytes: 6 }]);
+    server.handleParked();
+    expect([kernel.reply(), server.pendingCount]).toEqual([null, 1]);
+    expect(statSync(path.join(folder, "a")).size).toBe(0);
+    isRecorded = true;
+    server.handleParked();
+    server.handleParked();
+    expect(kernel.reply()?.error).toBe(0);
+    expect(operations.filter((one) => one.kind === "write")).toHaveLength(1);
+    expect([readFileSync(path.join(folder, "a"), "latin1"), server.pendingCount]).toEqual([
+      "\u0000\u0000\u0000xy\u0000",
+      0,
+    ]);
+  });
+
+  test("a request that was failed while it waited is never done", () => {
+    const file = create("a");
+    isRecorded = false;
+    call(OPCODE.WRITE, file.nodeId, ...asWrite(file.handle, 0n, "xy"));
+    server.failPending(ERRNO.EIO);
+    isRecorded = true;
+    server.handleParked();
+    expect(statSync(path.join(folder, "a")).size).toBe(0);
+  });
+
+  test("says what each call is about to touch", () => {
+    create("a");
+    const inode = statSync(path.join(folder, "a")).ino;
+    const root = statSync(folder).ino;
+    const of = (ask: () => unknown): string[] => {
+      touched = [];
+      ask();
+      return touched.map((one) => {
+        const where = "path" in one ? one.path() : null;
+        const name = where instanceof Uint8Array ? ` ${Buffer.from(where)}` : "";
+        return `${one.kind}${name}${"replaces" in one && one.replaces ? "!" : ""}`;
+      });
+    };
+    expect(of(() => create("b"))).toEqual(["names ", "name b"]);
+    expect(of(() => call(OPCODE.RENAME, ROOT, BigInt(ROOT), "a", "b"))).toEqual([
+      ...["moves", "names ", "names ", "name b!"],
+    ]);
+    linkSync(path.join(folder, "b"), path.join(folder, "c"));
+    expect(of(() => call(OPCODE.UNLINK, ROOT, "b"))).toEqual(["names ", "lostName b"]);
+    expect(touched.map((one) => ("inode" in one ? one.inode : 0))).toEqual([root, inode]);
   });
 
   test("an unknown request is answered with ENOSYS, one about an unknown file with ESTALE", () => {

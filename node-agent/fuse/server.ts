@@ -26,12 +26,22 @@ import { batchForget, forget } from "./operations/lookup.ts";
 import type { FuseServerOptions, FuseService, Role } from "./ports.ts";
 import { negotiate } from "./protocol/negotiation.ts";
 import { OPCODE, opcodeName } from "./protocol/opcodes.ts";
+import type { Deferred } from "./replies.ts";
+import { touchesOf } from "./touches.ts";
 import { LATER, NO_REPLY, TreeContext } from "./tree-context.ts";
+
+/** Requests that wait for the record of changes; beyond this no more are taken. */
+const PARKED_BYTES_MAX = 32 * 1024 * 1024;
+
+/** A request that waits: nothing of it has been done. */
+type Parked = { readonly bytes: Uint8Array; readonly deferred: Deferred };
 
 export class FuseServer implements FuseService {
   readonly device: number;
   readonly #options: FuseServerOptions;
   readonly #tree: TreeContext;
+  #parked: Parked[] = [];
+  #parkedBytes = 0;
   #isClosed = false;
 
   constructor(options: FuseServerOptions) {
@@ -48,6 +58,7 @@ export class FuseServer implements FuseService {
 
   get wantsRequests(): boolean {
     if (this.#isClosed || this.#tree.isWindowFull) return false;
+    if (this.#parkedBytes > PARKED_BYTES_MAX) return false;
     return this.#tree.role === "secondary" || this.#options.gate.mayReply();
   }
 
@@ -102,6 +113,19 @@ export class FuseServer implements FuseService {
     return budget;
   }
 
+  handleParked(): void {
+    if (this.#parked.length === 0 || this.#isClosed) return;
+    const parked = this.#parked;
+    this.#parked = [];
+    this.#parkedBytes = 0;
+    for (const { bytes, deferred } of parked) {
+      // Answered meanwhile, by an error: it must not be done any more.
+      if (!this.#tree.replies.drop(deferred)) continue;
+      this.#tree.request.bytes.set(bytes);
+      this.#handle();
+    }
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -144,7 +168,20 @@ export class FuseServer implements FuseService {
     const node = this.#tree.nodes.get(request.nodeId);
     if (node === undefined) return -ERRNO.ESTALE;
     if (entry.mutates && role === "secondary") return -ERRNO.EROFS;
+    if (entry.mutates) {
+      const touches = touchesOf(this.#tree, node);
+      if (!this.#tree.changes.announce(touches)) return this.#park();
+      this.#tree.reports.lostNames(touches);
+    }
     return entry.handle(this.#tree, node);
+  }
+
+  #park(): number {
+    const { request, replies } = this.#tree;
+    const bytes = request.bytes.slice(0, request.length);
+    this.#parked.push({ bytes, deferred: replies.defer(0) });
+    this.#parkedBytes += bytes.length;
+    return LATER;
   }
 
   #initialise(): number {

@@ -24,7 +24,7 @@ import { type Handle, HandleTable } from "./handle-table.ts";
 import { InodeTable, type Node, openPath } from "./inode-table.ts";
 import { MutationReports } from "./mutation-reports.ts";
 import { PathFinder, splitPath } from "./paths.ts";
-import type { BlockingReads, FuseServerOptions, Role } from "./ports.ts";
+import type { BlockingReads, ChangeGuard, FuseServerOptions, Role } from "./ports.ts";
 import type { Validity } from "./protocol/attributes.ts";
 import { type Agreement, mustAlwaysStripPrivileges } from "./protocol/negotiation.ts";
 import { DATA_BYTES_MAX, FOPEN_DIRECT_IO, FOPEN_KEEP_CACHE } from "./protocol/opcodes.ts";
@@ -58,6 +58,9 @@ export class TreeContext {
   readonly replies: Replies;
   readonly caller: Caller;
   readonly blocking: BlockingReads;
+  readonly changes: ChangeGuard;
+  /** The tree's place in the module's file, from 0. */
+  readonly number: number;
   readonly memory = new CachedReader(this.reply.payload(0, DATA_BYTES_MAX));
   agreement: Agreement | null = null;
   isWindowFull = false;
@@ -86,6 +89,8 @@ export class TreeContext {
     this.replies = new Replies(options, this.request, this.reply);
     this.caller = new Caller();
     this.blocking = options.blocking;
+    this.changes = options.changes;
+    this.number = tree.number;
   }
 
   get role(): Role {

@@ -5,6 +5,7 @@ import { ModuleRig } from "./testing/module-rig.ts";
 
 let rig: ModuleRig;
 let target: CommandTarget;
+let fullWanted = 0;
 beforeEach(async () => {
   rig = new ModuleRig();
   await rig.module.start("asBefore");
@@ -15,6 +16,9 @@ beforeEach(async () => {
       if (limitMs === 0) return isTrue();
       await rig.comesTo(isTrue);
       return true;
+    },
+    wantFullResync: () => {
+      fullWanted += 1;
     },
     get isAtRest() {
       return rig.module.service.state === "STOP" && rig.module.data.isClosed;
@@ -123,4 +127,5 @@ test("nothing is restarted or announced where nothing runs", async () => {
   expect(await run("restart")).toMatchObject({ outcome: "refused" });
   expect(await run("announce-address")).toMatchObject({ outcome: "refused" });
   expect(await run("full-resync")).toMatchObject({ outcome: "refused" });
+  expect(fullWanted).toBe(0);
 });

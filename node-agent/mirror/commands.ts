@@ -5,7 +5,10 @@ import { untilText } from "#model/quorum/node/maintenance.ts";
 import type { HostedMirror } from "./hosted-mirror.ts";
 
 /** What a command needs of the module that it is for. */
-export type CommandTarget = Pick<HostedMirror, "module" | "started" | "until" | "isAtRest">;
+export type CommandTarget = Pick<
+  HostedMirror,
+  "module" | "started" | "until" | "isAtRest" | "wantFullResync"
+>;
 
 type Outcome = Pick<CommandResult, "outcome" | "text">;
 
@@ -46,7 +49,7 @@ export async function runCommand(
     case "force-primary":
       return await force(command, mirror, limitMs);
     case "full-resync":
-      return refused("every resync compares everything already: restart the secondary for one");
+      return await fullResync(mirror, limitMs);
     case "announce-address":
       return await mirror.module.service.announce();
     case "withdraw-address":
@@ -100,6 +103,24 @@ async function restart(mirror: CommandTarget, limitMs: number): Promise<Outcome>
   service.restart(null);
   const isDone = await mirror.until(() => !service.view.runsScripts, limitMs);
   return isDone ? done("the application was restarted") : unknown("its scripts still run");
+}
+
+/** Leaves in order, so that the primary knows, and comes back with a copy that it does not trust. */
+async function fullResync(mirror: CommandTarget, limitMs: number): Promise<Outcome> {
+  const { module } = mirror;
+  if (module.service.view.state !== "SECOND") {
+    return refused(
+      `only a secondary's copy is compared: the state is ${module.service.view.state}`,
+    );
+  }
+  mirror.wantFullResync();
+  module.command({ kind: "stop" });
+  if (!(await mirror.until(() => mirror.isAtRest, limitMs))) {
+    return failed(`not stopped in time: ${module.why}`);
+  }
+  module.command({ kind: "start", dataFrom: null });
+  const isBack = await mirror.until(() => module.service.view.state === "SECOND", limitMs);
+  return isBack ? done("its copy was compared wholly") : failed(`not back yet: ${module.why}`);
 }
 
 async function switchover(mirror: CommandTarget, limitMs: number): Promise<Outcome> {

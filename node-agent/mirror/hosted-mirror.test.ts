@@ -65,7 +65,15 @@ const comesTo = (holds: () => boolean) =>
 const texts = (kind: string) => told.filter((one) => one.kind === kind).map(({ text }) => text);
 
 const progress = (phase: ResyncProgress["phase"], bytesChecked: number): ResyncProgress => ({
-  ...{ phase, pass: 1, filesTotal: 10, filesChecked: 1, bytesTotal: 1000, bytesChecked },
+  ...{
+    phase,
+    pass: 1,
+    comparison: null,
+    filesTotal: 10,
+    filesChecked: 1,
+    bytesTotal: 1000,
+    bytesChecked,
+  },
   ...{ bytesSent: 0, bytesPerSecond: 99.6, secondsLeft: null, waitsFor: null },
 });
 

@@ -122,6 +122,11 @@ export class HostedMirror {
     return this.module.service.state === "STOP" && this.module.data.isClosed;
   }
 
+  /** The next resync into this node's copy compares everything; durable when it returns. */
+  wantFullResync(): void {
+    this.#options.ports.machine.wantFullResync(this.#options.folder);
+  }
+
   /** Calls back once, when the module is at rest. */
   onStopped(then: () => void): void {
     const look = () => {
@@ -170,8 +175,8 @@ export class HostedMirror {
     }
     if (event.kind === "attached") {
       this.#attachedSinceMs = this.#options.nowUnixMs();
+      const text = `the live stream is attached: both copies are equal${howText(this.#resync)}`;
       this.#resync = null;
-      const text = "the live stream is attached: both copies are equal";
       this.#options.tell({ kind: "resyncFinished", severity: "S", text });
     }
     if (event.kind === "detached" || event.kind === "peerFault") this.#attachedSinceMs = null;
@@ -264,3 +269,13 @@ function markOf(containment: Containment): string | null {
   const [first] = Object.entries(containment.environment);
   return containment.cgroupPath !== null || first === undefined ? null : first.join("=");
 }
+
+/** Of a primary's resync: how much was looked at and sent, and why so. */
+function howText(resync: ResyncProgress | null): string {
+  if (resync?.comparison == null) return "";
+  const { kind, why } = resync.comparison;
+  const [checked, sent] = [megabytes(resync.bytesChecked), megabytes(resync.bytesSent)];
+  return ` (${kind} resync: ${sent} MB sent, ${checked} MB compared; ${why})`;
+}
+
+const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);

@@ -3,7 +3,7 @@ import type { ModuleId, NodeId } from "#model/shared/ids.ts";
 import { readCgroupFiles } from "../modules/cgroup.ts";
 import type { Containment } from "../modules/containment.ts";
 import { openContainment } from "../modules/open-containment.ts";
-import { incompleteMarker } from "../replication/incomplete-marker.ts";
+import { fullWantedMarker, incompleteMarker } from "../replication/incomplete-marker.ts";
 import { QuorumStore } from "./quorum-store.ts";
 import type { ServiceParts } from "./service.ts";
 import { type MachineParts, machineParts } from "./service-parts.ts";
@@ -20,6 +20,8 @@ export interface MirrorMachine {
   syncData(trees: readonly string[]): Promise<boolean>;
   /** A resync into the copies of the module with that folder began and has not ended. */
   isHalfWritten(folder: string): boolean;
+  /** The next resync into those copies compares everything; durable when it returns. */
+  wantFullResync(folder: string): void;
   serviceParts(options: MachineParts): ServiceParts;
 }
 
@@ -47,5 +49,6 @@ export const thisMachine: MirrorMachine = {
   },
   syncData: syncTrees,
   isHalfWritten: (folder) => incompleteMarker(folder).isSet(),
+  wantFullResync: (folder) => fullWantedMarker(folder).set(),
   serviceParts: machineParts,
 };

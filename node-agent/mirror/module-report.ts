@@ -108,7 +108,8 @@ function replicationFacts(inputs: ReportInputs): ReplicationFacts {
       resync === null
         ? null
         : {
-            kind: "full",
+            kind: resync.comparison?.kind ?? "full",
+            ...(resync.comparison === null ? {} : { why: sentence(resync.comparison.why) }),
             phase: PHASES[resync.phase] ?? "copying",
             doneBytes: Math.min(resync.bytesChecked, resync.bytesTotal),
             totalBytes: resync.bytesTotal,

@@ -222,7 +222,7 @@ describe("an applier", () => {
     expect(applier.files.openCount).toBeLessThanOrEqual(1025);
   });
 
-  // Without root there are no file handles, and every file keeps its descriptor.
+  // Without root no file can be opened by its handle, and every one keeps its descriptor.
   describe.skipIf(!isRoot)("with more files than descriptors (needs root)", () => {
     const PATHS_MAX = 3;
     const count = 40;

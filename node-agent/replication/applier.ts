@@ -8,6 +8,7 @@
  * stops the stream there. Two copies that differ are worse than one copy that is known to be late.
  */
 
+import type { MutationListener } from "#model/replication/dirty-set.ts";
 import { assertNever } from "#model/shared/assert.ts";
 import { ERRNO } from "../adapters/linux/errno.ts";
 import {
@@ -47,6 +48,7 @@ import {
 import { cString, withNul } from "../adapters/linux/library.ts";
 import { openBeneath } from "../adapters/linux/open-beneath.ts";
 import { Stat, timespecs } from "../adapters/linux/stat.ts";
+import { AppliedReports } from "./applied-reports.ts";
 import { FileTable } from "./file-table.ts";
 import type { Birth, FileId, Operation } from "./operation.ts";
 
@@ -60,22 +62,39 @@ type Of<K extends Operation["kind"]> = Extract<Operation, { kind: K }>;
 
 export class Applier {
   readonly files: FileTable;
+  readonly #reports: AppliedReports;
+  readonly #rootCount: number;
   readonly #here = new Stat();
   readonly #there = new Stat();
 
   /** `roots`: readable descriptors of the real directories, in the order of the trees. */
   constructor(roots: readonly number[], pathsMax?: number) {
     this.files = new FileTable(roots, pathsMax);
+    this.#rootCount = roots.length;
+    this.#reports = new AppliedReports(roots, this.files);
+  }
+
+  /** Told of everything that is touched here. */
+  set mutations(listener: MutationListener | null) {
+    this.#reports.listener = listener;
   }
 
   /** A new attachment: only the roots have ids. */
   reset(): void {
     this.files.clear();
+    this.#reports.reset();
   }
 
   /** 0, or -errno with nothing promised about this operation. fsync and syncfs are the caller's. */
   apply(o: Operation): number {
     this.files.trim();
+    this.#reports.before(o);
+    const result = this.#perform(o);
+    this.#reports.after(o);
+    return result;
+  }
+
+  #perform(o: Operation): number {
     switch (o.kind) {
       case "write":
         return this.#write(o);
@@ -107,6 +126,8 @@ export class Applier {
       case "forget":
         this.files.forget(o.id);
         return 0;
+      case "touch":
+        return o.tree < this.#rootCount ? 0 : -ERRNO.EINVAL;
       case "fsync":
       case "syncfs":
         return 0;

@@ -9,6 +9,7 @@ import { err, ok } from "#model/shared/result.ts";
 import { ERRNO, errnoName } from "../adapters/linux/errno.ts";
 import type { BlockingCalls, FuseService } from "../fuse/ports.ts";
 import type { Acceptor } from "./acceptor.ts";
+import type { ChangeKeeper } from "./change-keeper.ts";
 import type { Command, CommandResult, ToCore } from "./core-messages.ts";
 import type { EngineError, EngineEvent, EngineMetrics, PeerAddress, Standing } from "./engine.ts";
 import type { LeaseGate } from "./lease-gate.ts";
@@ -24,6 +25,7 @@ const DRAIN_MS_MAX = 10_000;
 const FLUSH_MS_MAX = 60_000;
 
 export type CommandParts = {
+  readonly keeper: ChangeKeeper;
   readonly sender: Sender;
   readonly primary: PrimarySide;
   readonly secondary: SecondarySide;
@@ -153,6 +155,7 @@ export class CoreCommands {
       case "acknowledgeAlone":
         if (this.#isPrimaryOf(id, epoch)) {
           if (primary.isStreaming) primary.end();
+          this.#parts.keeper.alone();
           sender.window.stopRequiring();
           reply(id, ok(undefined));
         }
@@ -186,6 +189,8 @@ export class CoreCommands {
     sender.lead(epoch);
     if (ackBy === "peer") sender.window.requirePeer();
     else sender.window.stopRequiring();
+    if (this.#role === "secondary") this.#parts.keeper.lead(ackBy === "none");
+    else if (ackBy === "none") this.#parts.keeper.alone();
     if (this.#role === "secondary") for (const server of servers) server.setRole("primary");
     this.#role = "primary";
     return ok(undefined);
@@ -204,6 +209,7 @@ export class CoreCommands {
     const { window } = sender;
     const wasRequired = window.isPeerRequired;
     window.requirePeer();
+    this.#parts.keeper.together();
     if (!primary.isAttached) {
       const missing: EngineError = { kind: "detached", detail: "no peer is attached" };
       reply(id, wasRequired ? ok(undefined) : err(missing));
@@ -213,7 +219,8 @@ export class CoreCommands {
     this.#wait(id, REQUIRE_MS_MAX, () => {
       if (!primary.isAttached) return err({ kind: "detached", detail: "the peer was lost" });
       const isDurable = window.undurableSequences().every((sequence) => sequence > lastSequence);
-      return window.appliedSequence >= lastSequence && isDurable ? ok(undefined) : null;
+      const hasAll = window.appliedSequence >= lastSequence && isDurable;
+      return hasAll && this.#parts.keeper.isTogether ? ok(undefined) : null;
     });
   }
 

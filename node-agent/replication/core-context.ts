@@ -1,5 +1,7 @@
 import type { MutationListener } from "#model/replication/dirty-set.ts";
 import type { BootMs, ModuleId, NodeId } from "#model/shared/ids.ts";
+import type { BlockingCalls } from "../fuse/ports.ts";
+import type { ChangeKeeper } from "./change-keeper.ts";
 import type { EngineEvent, PeerAddress } from "./engine.ts";
 import type { Network } from "./network.ts";
 import type { ResyncLink, ResyncSpec } from "./resync-link.ts";
@@ -17,7 +19,11 @@ export interface CoreContext {
   readonly network: Network;
   readonly replTimeoutMs: number;
   readonly resyncBytesPerSecond: number | null;
+  readonly durablePointMs: number;
   readonly stateDirectory: string;
+  readonly rootFds: readonly number[];
+  readonly blocking: BlockingCalls;
+  readonly keeper: ChangeKeeper;
   readonly addresses: () => readonly PeerAddress[];
   readonly nowMs: () => BootMs;
   readonly emit: (event: EngineEvent) => void;

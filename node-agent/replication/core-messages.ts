@@ -64,4 +64,5 @@ export type CoreStart = {
   readonly replTimeoutMs: number;
   readonly gapMs: number;
   readonly resyncBytesPerSecond: number | null;
+  readonly durablePointMs: number;
 };

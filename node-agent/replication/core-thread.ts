@@ -22,6 +22,7 @@ import { FuseServer } from "../fuse/server.ts";
 import { LeaseCell } from "../peer/lease-cell.ts";
 import { Applier } from "./applier.ts";
 import { assembleCore, type ServerParts } from "./assemble-core.ts";
+import { FileChangeStore } from "./change-store.ts";
 import type { Core, CoreInbox } from "./core.ts";
 import type { CoreContext } from "./core-context.ts";
 import type { CoreStart, FromCore, ToCore } from "./core-messages.ts";
@@ -69,6 +70,7 @@ function assemble(
     inbox: inboxOf(start),
     blocking,
     applier: new Applier(rootFds),
+    changeStore: new FileChangeStore(start.stateDirectory, rootFds, blocking),
     newServers: (parts) => serve(start, parts, blocking),
     startResync: (job) => startResync(start, job),
     emit: (event) => post({ kind: "event", event }),
@@ -101,6 +103,7 @@ function serve(start: CoreStart, parts: ServerParts, blocking: BlockingPool): Fu
         sink: parts.sink,
         gate: parts.gate,
         blocking,
+        changes: parts.changes,
         onDiskError: parts.onDiskError,
         onFault: ({ operation, detail }) => parts.onFault(`${operation}: ${detail}`),
       }),

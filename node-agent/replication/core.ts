@@ -119,7 +119,7 @@ export class Core {
 
   /** The second half, after a wait of at most `timeoutMs`. */
   proceed(timeoutMs: number): void {
-    const { cell, gate, sender, primary, secondary } = this.#parts;
+    const { cell, gate, sender, primary, secondary, servers } = this.#parts;
     this.#nowMs = gate.look(timeoutMs);
     sender.nowMs = this.#nowMs;
     cell.countDataProgress();
@@ -127,6 +127,7 @@ export class Core {
       const ready = this.#poll.ready(slot);
       if (ready !== 0) this.#polled[slot]?.onReady(ready);
     }
+    if (!primary.isPaused) for (const server of servers) server.handleParked();
     if (this.#nowMs - this.#tickedMs >= TICK_MS) this.#tick();
     primary.flush();
     secondary.flush();

@@ -52,6 +52,8 @@ export type OpenOptions = {
   readonly gapMs?: number;
   /** Bytes per second that a resync may send; null for no limit (`reiallowedbw`). @default null */
   readonly resyncBytesPerSecond?: number | null;
+  /** How often both copies are brought to their disks together, if anything changed. @default 10000 */
+  readonly durablePointMs?: number;
 };
 
 export type Opened = {
@@ -89,6 +91,8 @@ export type PeerAddress = { readonly host: string; readonly port: number };
 
 export type ResyncProgress = {
   readonly phase: string;
+  /** Only where the copies may differ, or everything, and why; null until that is known. */
+  readonly comparison: { readonly kind: "delta" | "full"; readonly why: string } | null;
   readonly bytesTotal: number;
   readonly bytesChecked: number;
   readonly bytesSent: number;

@@ -38,6 +38,14 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
     .chain((fields) => id.map((file) => ({ kind: "setattr" as const, id: file, ...fields }))),
   fc.record({ kind: kind("setxattr"), id, name: xattr, value: bytes(2000), flags: u32 }),
   fc.record({ kind: kind("removexattr"), id, name: xattr }),
+  fc
+    .record({ tree: fc.nat(63), path: bytes(60), startBytes: fc.nat(), lengthBytes: fc.nat() })
+    .chain(({ lengthBytes, ...place }) =>
+      fc.constantFrom("names", "all", "content", "sought", "everything").map((what) => {
+        const endBytes = place.startBytes + lengthBytes;
+        return { kind: "touch" as const, ...place, what, endBytes } as const;
+      }),
+    ),
   fc.record({ kind: kind("fsync"), id, dataOnly: fc.boolean() }),
   fc.record({ kind: fc.constantFrom("syncfs", "forget"), id }),
 );

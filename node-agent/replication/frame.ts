@@ -41,12 +41,14 @@ const KIND = {
   resumeStream: 65,
   beginResync: 66,
   repeatFsync: 67,
+  pointAsked: 68,
   continueFrom: 80,
   resyncAdmitted: 81,
   applied: 82,
   durable: 83,
   refused: 84,
   fault: 85,
+  pointNoted: 86,
 } as const;
 
 export type Frame =
@@ -65,6 +67,13 @@ export type Frame =
   | { readonly kind: "beginResync"; readonly attachmentId: Uint8Array }
   /** Primary: the answer to fsync `sequence` was lost with a connection; do it again. */
   | { readonly kind: "repeatFsync"; readonly sequence: number; readonly operation: Operation }
+  /**
+   * Primary, when it has sent everything up to `sequence`: bring that to the disk, and note it as a
+   * durable point. What was touched before the point `settled` may be forgotten.
+   */
+  | { readonly kind: "pointAsked"; readonly sequence: number; readonly settled: number }
+  /** Secondary, answers `pointAsked`: it is on the disk and noted. */
+  | { readonly kind: "pointNoted"; readonly sequence: number }
   /** Secondary, answers both openings: operations up to `sequence` have been applied. */
   | { readonly kind: "continueFrom"; readonly sequence: number }
   /** Secondary, answers `beginResync`: its main thread allows its copy to be overwritten. */
@@ -112,6 +121,9 @@ function encodeBody(to: WireWriter, frame: Frame): void {
     case "resumeStream":
     case "beginResync":
       to.raw(frame.attachmentId);
+      return;
+    case "pointAsked":
+      to.u64(frame.settled);
       return;
     case "refused":
       to.u64(frame.known);
@@ -191,6 +203,10 @@ function decodeBody(
       if (operation?.kind !== "fsync" && operation?.kind !== "syncfs") return null;
       return { kind: "repeatFsync", sequence, operation };
     }
+    case KIND.pointAsked:
+      return { kind: "pointAsked", sequence, settled: from.u64() };
+    case KIND.pointNoted:
+      return { kind: "pointNoted", sequence };
     case KIND.continueFrom:
       return { kind: "continueFrom", sequence };
     case KIND.resyncAdmitted:

@@ -18,14 +18,14 @@ const context: HelloContext = {
   serverId: "node2",
 };
 const client = encodeClientHello("live", randomBytes(16), randomBytes(32));
-const server = encodeServerHello(1, 0, randomBytes(32));
+const server = encodeServerHello(2, 0, randomBytes(32));
 
 describe("the hello", () => {
   test("says what it said", () => {
     const sessionId = randomBytes(16);
     const decoded = decodeClientHello(encodeClientHello("resync", sessionId, randomBytes(32)));
     expect(decoded).toMatchObject({ ok: true, value: { purpose: "resync", sessionId } });
-    expect(decodeServerHello(server)).toMatchObject({ ok: true, value: { version: 1 } });
+    expect(decodeServerHello(server)).toMatchObject({ ok: true, value: { version: 2 } });
     expect(decodeServerHello(encodeRefusal("unknownSession"))).toMatchObject({
       ok: false,
       error: { kind: "unknownSession" },
@@ -35,8 +35,8 @@ describe("the hello", () => {
   test("a version range that does not meet ours has no common version", () => {
     const decoded = decodeClientHello(client);
     if (!decoded.ok) throw new Error("a hello");
-    expect(commonVersion(decoded.value)).toBe(1);
-    expect(commonVersion({ ...decoded.value, versionMin: 2, versionMax: 9 })).toBeNull();
+    expect(commonVersion(decoded.value)).toBe(2);
+    expect(commonVersion({ ...decoded.value, versionMin: 3, versionMax: 9 })).toBeNull();
     expect(commonVersion({ ...decoded.value, versionMin: 0, versionMax: 0 })).toBeNull();
   });
 

@@ -17,7 +17,7 @@ import { err, ok, type Result } from "#model/shared/result.ts";
 import { WireReader } from "./wire.ts";
 
 /** Versions this build speaks; a range, so that two neighbouring releases work together. */
-export const VERSION = { min: 1, max: 1 } as const;
+export const VERSION = { min: 2, max: 2 } as const;
 /** Optional frames both ends must know before one is sent; none in version 1. */
 export const FEATURES = 0;
 

@@ -10,11 +10,17 @@ import { syncDirectory, writeFileDurably } from "../adapters/atomic-file.ts";
 import type { IncompleteMarker } from "../resync/resync.ts";
 
 const INCOMPLETE = "resync-incomplete";
+/** A person asked to compare everything at the next resync into this copy. */
+const FULL_WANTED = "resync-full-wanted";
 /** There once this node's copy is part of the module and its history: nothing is set aside then. */
 const JOINED = "copy-joined";
 
 export function incompleteMarker(stateDirectory: string): IncompleteMarker {
   return markerFile(stateDirectory, INCOMPLETE);
+}
+
+export function fullWantedMarker(stateDirectory: string): IncompleteMarker {
+  return markerFile(stateDirectory, FULL_WANTED);
 }
 
 /** Whether this copy is a primary's or was resynced from one, and nobody gave its history up since. */

@@ -28,6 +28,7 @@ const CODES = {
   fsync: 16,
   syncfs: 17,
   forget: 18,
+  touch: 19,
 } as const satisfies Record<OperationKind, number>;
 
 /** NAME_MAX of limits.h; the same for the name of an extended attribute. */
@@ -39,6 +40,9 @@ export const XATTR_BYTES_MAX = 65_536;
 /** The largest write in one frame: FUSE's max_write. */
 export const WRITE_BYTES_MAX = 1024 * 1024;
 
+const TOUCHED = ["names", "all", "content", "sought", "everything"] as const;
+const TREES_MAX = 64;
+const TOUCHED_PATH_BYTES_MAX = 65_535;
 const SLASH = 0x2f;
 const DOT = 0x2e;
 const MODE_MAX = 0o177_777;
@@ -59,7 +63,7 @@ export function codeOf(kind: OperationKind): number {
 }
 
 export function isOperationCode(code: number): boolean {
-  return code >= CODES.bind && code <= CODES.forget;
+  return code >= CODES.bind && code <= CODES.touch;
 }
 
 /** Appends the body. */
@@ -78,6 +82,13 @@ export function encodeOperation(to: WireWriter, o: Operation): void {
     case "syncfs":
     case "forget":
       to.u64(o.id);
+      return;
+    case "touch":
+      to.u8(o.tree);
+      to.u8(TOUCHED.indexOf(o.what));
+      to.u64(o.startBytes);
+      to.u64(o.endBytes);
+      to.short(o.path);
       return;
     case "truncate":
       to.u64(o.id);
@@ -203,6 +214,8 @@ export function decodeOperation(from: WireReader, code: number): Operation | nul
       return { kind: "fsync", id: id(from), dataOnly: flag(from) };
     case CODES.syncfs:
       return { kind: "syncfs", id: id(from) };
+    case CODES.touch:
+      return touch(from);
     case CODES.forget:
       return { kind: "forget", id: id(from) };
     case CODES.truncate:
@@ -339,4 +352,12 @@ function time(from: WireReader): FileTime {
   const [seconds, nanoseconds] = [from.i64(), from.u32()];
   if (nanoseconds >= NANOSECONDS) from.fail();
   return { seconds, nanoseconds };
+}
+
+function touch(from: WireReader): Operation | null {
+  const [tree, what] = [from.u8(), TOUCHED[from.u8()]];
+  const [startBytes, endBytes] = [from.u64(), from.u64()];
+  const path = Uint8Array.from(from.short(0, TOUCHED_PATH_BYTES_MAX));
+  if (what === undefined || tree >= TREES_MAX || startBytes > endBytes) return null;
+  return { kind: "touch", tree, path, what, startBytes, endBytes };
 }

@@ -122,6 +122,20 @@ export type Operation =
   | { readonly kind: "fsync"; readonly id: FileId; readonly dataOnly: boolean }
   /** syncfs(2) of the file system that holds the tree. */
   | { readonly kind: "syncfs"; readonly id: FileId }
+  /**
+   * A place that the primary is about to touch on its own disk (model/replication/hot-places.ts):
+   * the secondary does nothing, but knows it should the primary die. `sought`: the file there is
+   * about to lose this name and has others.
+   */
+  | {
+      readonly kind: "touch";
+      readonly tree: number;
+      readonly path: Uint8Array;
+      readonly what: "names" | "all" | "content" | "sought" | "everything";
+      readonly startBytes: number;
+      /** Of content; MAX_SAFE_INTEGER: to the end. */
+      readonly endBytes: number;
+    }
   /** The primary's kernel has forgotten `id`: the secondary may close what it keeps open for it. */
   | { readonly kind: "forget"; readonly id: FileId };
 

@@ -5,7 +5,7 @@
  * about to go has to be woken first: the primary's application may have it open and write on.
  */
 import { ERRNO } from "../adapters/linux/errno.ts";
-import { close, S_IFDIR } from "../adapters/linux/file.ts";
+import { close, O_CLOEXEC, O_PATH, S_IFDIR } from "../adapters/linux/file.ts";
 import { handleOf, openHandle } from "../adapters/linux/file-handle.ts";
 import { Stat } from "../adapters/linux/stat.ts";
 import type { FileId } from "./operation.ts";
@@ -20,6 +20,8 @@ export class ParkedFiles {
   /** For each root's file system, whose inode is parked as what. */
   readonly #byInode: readonly Map<Key, FileId>[];
   readonly #stat = new Stat();
+  /** Opening by a handle takes a capability (CAP_DAC_READ_SEARCH); null: not tried yet. */
+  #canWake: boolean | null = null;
 
   constructor(roots: readonly number[]) {
     this.#roots = roots.map((fd) => {
@@ -35,17 +37,26 @@ export class ParkedFiles {
 
   /** Takes over and closes an O_PATH descriptor; false when it must stay open. */
   park(id: FileId, fd: number): boolean {
-    if (this.#stat.of(fd) < 0) return false;
+    if (this.#canWake === false || this.#stat.of(fd) < 0) return false;
     const { linkCount, device, inodeKey } = this.#stat;
     // Without a name it lives by this descriptor alone.
     if (linkCount === 0) return false;
     const root = this.#roots.findIndex((one) => one.device === device);
     const handle = root < 0 ? null : handleOf(fd);
-    if (handle === null) return false;
+    if (handle === null || !this.#isWakeable(root, handle)) return false;
     this.#files.set(id, { root, handle, key: inodeKey });
     this.#byInode[root]?.set(inodeKey, id);
     close(fd);
     return true;
+  }
+
+  /** Tried once, before the first descriptor is given up. */
+  #isWakeable(root: number, handle: Uint8Array): boolean {
+    if (this.#canWake !== null) return this.#canWake;
+    const fd = openHandle(this.#roots[root]?.fd ?? -1, handle, O_PATH | O_CLOEXEC);
+    if (fd >= 0) close(fd);
+    this.#canWake = fd >= 0;
+    return this.#canWake;
   }
 
   /** The file again, by `flags`; -ESTALE when it was never parked, or -errno. */

@@ -13,16 +13,24 @@
  * a new connection and goes on where the secondary stopped.
  */
 
-import { DirtySet, type DirtySnapshot } from "#model/replication/dirty-set.ts";
+import { pointOf } from "#model/replication/change-record.ts";
+import {
+  planResync,
+  type ResyncPlan,
+  type TargetRecord,
+} from "#model/replication/decide-resync.ts";
+import { DirtySet } from "#model/replication/dirty-set.ts";
 import type { BootMs, Epoch } from "#model/shared/ids.ts";
-import { isDiskError } from "../adapters/linux/errno.ts";
+import { ERRNO, isDiskError } from "../adapters/linux/errno.ts";
+import type { BegunPoint } from "./change-keeper.ts";
 import { Connector } from "./connector.ts";
 import type { CoreContext, ServedTrees } from "./core-context.ts";
+import { DurablePoints } from "./durable-points.ts";
 import type { PeerAddress } from "./engine.ts";
 import { ATTACHMENT_ID_BYTES, type DecodedFrame, encodeFrame, type Frame } from "./frame.ts";
 import { LiveConnection } from "./live-connection.ts";
 import type { Established, Pollable } from "./pollable.ts";
-import type { ResyncFailure, ResyncLink, ResyncMessage } from "./resync-link.ts";
+import type { ResyncAnswer, ResyncFailure, ResyncLink, ResyncMessage } from "./resync-link.ts";
 import type { Sender } from "./sender.ts";
 import { WireWriter } from "./wire.ts";
 
@@ -40,6 +48,8 @@ type Attachment = {
   stage: Stage;
   askedAtMs: BootMs;
   worker: ResyncLink | null;
+  /** The instant at which both copies were equal, to be noted by both. */
+  point: BegunPoint | null;
   /** Where the present connection leads: the resync thread goes there too. */
   address: PeerAddress | null;
   /** Since when there is no connection, or null. */
@@ -51,6 +61,7 @@ export class PrimarySide {
   readonly #sender: Sender;
   readonly #trees: ServedTrees;
   readonly #dirty = new DirtySet();
+  readonly #points: DurablePoints;
   #attachment: Attachment | null = null;
   readonly #live: LiveConnection;
   #connector: Connector | null = null;
@@ -62,6 +73,7 @@ export class PrimarySide {
     this.#context = context;
     this.#sender = sender;
     this.#trees = trees;
+    this.#points = new DurablePoints({ ...context, sender });
     this.#live = new LiveConnection({
       network: context.network,
       take: (decoded) => this.#take(decoded),
@@ -102,6 +114,7 @@ export class PrimarySide {
       stage: "asking",
       askedAtMs: this.#context.nowMs(),
       worker: null,
+      point: null,
       address: null,
       brokenAtMs: null,
     };
@@ -124,6 +137,7 @@ export class PrimarySide {
     this.#attachment?.worker?.cancel();
     this.#attachment?.worker?.close();
     this.#attachment = null;
+    this.#points.stop();
     this.#stopWatching();
     if (this.#sender.window.isAttached) this.#sender.detach();
   }
@@ -138,6 +152,7 @@ export class PrimarySide {
   tick(nowMs: BootMs): void {
     this.drainWorker();
     this.#connector?.tick(nowMs);
+    if (this.isAttached) this.#points.tick(nowMs);
     const attachment = this.#attachment;
     if (attachment === null) return;
     if (attachment.stage === "asking" && nowMs - attachment.askedAtMs > ASKING_MS_MAX) {
@@ -232,6 +247,9 @@ export class PrimarySide {
         const acknowledged = this.#sender.acknowledge(frame);
         return acknowledged.ok ? null : acknowledged.error.reason;
       }
+      case "pointNoted":
+        if (epoch === attachment.epoch) this.#points.noted(frame.sequence);
+        return null;
       default:
         return `a frame ${frame.kind} came to a primary`;
     }
@@ -244,6 +262,7 @@ export class PrimarySide {
     if (attachment.brokenAtMs === null) return null;
     attachment.brokenAtMs = null;
     const resumed = this.#sender.resume(this.#live, sequence);
+    this.#points.ask();
     return resumed.ok ? null : resumed.error.reason;
   }
 
@@ -263,7 +282,7 @@ export class PrimarySide {
     const session = sessions.newest();
     if (session === null || attachment.address === null) return "the session is gone";
     attachment.stage = "copying";
-    // Everything from before is forgotten: the first pass compares every file anyway.
+    // Everything from before is in the record of changes, or compared anyway.
     this.#dirty.take();
     this.#trees.watch(this.#dirty);
     attachment.worker = this.#context.startResync({
@@ -278,8 +297,10 @@ export class PrimarySide {
     return null;
   }
 
-  #onWorker(message: ResyncMessage): boolean | DirtySnapshot | null {
+  #onWorker(message: ResyncMessage): ResyncAnswer | null {
     switch (message.kind) {
+      case "plan":
+        return this.#plan(message.target);
       case "takeDirty":
         return this.#dirty.take();
       case "pause":
@@ -302,6 +323,14 @@ export class PrimarySide {
     }
   }
 
+  #plan(target: TargetRecord): ResyncPlan {
+    const { record } = this.#context.keeper;
+    const plan = planResync(record, target);
+    // Older points are nobody's any more.
+    if (plan.kind === "delta" && target.kind === "record") record.settle(target.point);
+    return plan;
+  }
+
   /** Both copies are equal at this instant: from here on every operation travels. */
   #attach(): boolean {
     const attachment = this.#attachment;
@@ -310,6 +339,7 @@ export class PrimarySide {
     if (this.#pausedAtMs === null) return false;
     attachment.stage = "syncing";
     this.#stopWatching();
+    attachment.point = this.#context.keeper.beginPoint(pointOf(attachment.id.toString("hex"), 0));
     const opened = this.#sender.attach(this.#live, attachment.id);
     if (!opened.ok) {
       this.#lost(opened.error.reason);
@@ -333,9 +363,31 @@ export class PrimarySide {
       this.#fail(failure?.reason ?? "the resync ended without an attachment");
       return;
     }
+    this.#syncOwn(attachment);
+  }
+
+  /** The peer has noted the first point; so does this node, when its own disk has it. */
+  #syncOwn(attachment: Attachment): void {
+    const { rootFds, blocking, keeper } = this.#context;
+    let [left, failed] = [rootFds.length, 0];
+    const synced = (result: number): void => {
+      left -= 1;
+      failed = Math.min(failed, result);
+      if (left > 0 || attachment !== this.#attachment) return;
+      if (failed < 0 || attachment.point === null) this.#attached(attachment);
+      else keeper.commitPoint(attachment.point, () => this.#attached(attachment));
+    };
+    for (const rootFd of rootFds) {
+      if (!blocking.submit("syncfs", rootFd, synced)) synced(-ERRNO.EAGAIN);
+    }
+  }
+
+  #attached(attachment: Attachment): void {
+    if (attachment !== this.#attachment) return;
     attachment.stage = "attached";
     this.#sender.window.complete();
     const attachmentId = attachment.id.toString("hex");
+    this.#points.start(attachmentId, this.#context.nowMs());
     this.#context.emit({ kind: "attached", epoch: attachment.epoch, attachmentId });
   }
 

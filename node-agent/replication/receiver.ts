@@ -23,13 +23,13 @@ import type { RecordSink } from "./sender.ts";
 import { WireWriter } from "./wire.ts";
 
 /** Performs operations on this node's own directories (applier.ts). */
-export interface OperationApplier extends Pick<Applier, "apply" | "reset"> {
+export interface OperationApplier extends Pick<Applier, "apply" | "reset" | "mutations"> {
   readonly files: Pick<FileTable, "hold" | "releaser">;
 }
 
 export type ReceiverPorts = {
   readonly order: ReceiverOrder;
-  readonly applier: Omit<OperationApplier, "reset">;
+  readonly applier: Pick<OperationApplier, "apply" | "files">;
   readonly blocking: BlockingCalls;
   /** This copy is no longer in step: the attachment is over. */
   readonly onFault: (errno: number, detail: string) => void;

@@ -33,6 +33,11 @@ import { incompleteMarker, joinedMarker } from "./incomplete-marker.ts";
 
 const REPL_TIMEOUT_MS = 2000;
 const GAP_MS = 100;
+/**
+ * A power cut costs the comparison of what was written in about twice this time; each point costs a
+ * syncfs(2) on both nodes, by helper threads.
+ */
+const DURABLE_POINT_MS = 10_000;
 const UNMOUNT_MS_MAX = 5000;
 /** What the file system itself keeps in its root is nobody's data. */
 const LOST_AND_FOUND = Buffer.from("lost+found");
@@ -222,6 +227,7 @@ class MirrorEngine implements LocalEngine {
         replTimeoutMs: options.replTimeoutMs ?? REPL_TIMEOUT_MS,
         gapMs: options.gapMs ?? GAP_MS,
         resyncBytesPerSecond: options.resyncBytesPerSecond ?? null,
+        durablePointMs: options.durablePointMs ?? DURABLE_POINT_MS,
       },
       onEvent: (event) => this.#emit(event),
       onFailed: (detail) => {

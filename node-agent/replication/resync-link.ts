@@ -6,6 +6,7 @@
  */
 
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import type { ResyncPlan, TargetRecord } from "#model/replication/decide-resync.ts";
 import type { DirtySnapshot } from "#model/replication/dirty-set.ts";
 import { write } from "../adapters/linux/file.ts";
 import type { ResyncProgress } from "../resync/resync.ts";
@@ -55,6 +56,7 @@ export type ResyncSpec = {
 
 export type ResyncCall =
   | { readonly kind: "takeDirty" | "pause" | "resume" | "attach" }
+  | { readonly kind: "plan"; readonly target: TargetRecord }
   | { readonly kind: "slow"; readonly milliseconds: number };
 export type ResyncReport =
   | { readonly kind: "progress"; readonly progress: ResyncProgress }
@@ -63,7 +65,8 @@ export type ResyncReport =
 /** Why a run ended early. `errno`: what this node's own disk answered; null when it was not that. */
 export type ResyncFailure = { readonly reason: string; readonly errno: number | null };
 export type ResyncMessage = ResyncCall | ResyncReport;
-export type ResyncAnswer = { readonly answer: boolean | DirtySnapshot };
+export type ResyncAnswer = boolean | DirtySnapshot | ResyncPlan;
+type Answered = { readonly answer: ResyncAnswer };
 
 /** Shared words of one run: a count of answers to wait on, and the wish to end it. */
 export const newResyncWords = (): SharedArrayBuffer => new SharedArrayBuffer(8);
@@ -71,7 +74,7 @@ export const newResyncWords = (): SharedArrayBuffer => new SharedArrayBuffer(8);
 /** A resync thread as the core's loop sees it. */
 export interface ResyncLink {
   /** Takes what the resync thread said since; `answer` is called for each of its calls. */
-  drain(take: (message: ResyncMessage) => boolean | DirtySnapshot | null): void;
+  drain(take: (message: ResyncMessage) => ResyncAnswer | null): void;
   /** The run is to end; it says `finished` when it has. */
   cancel(): void;
   close(): void;
@@ -87,7 +90,7 @@ export class ResyncWorkerLink implements ResyncLink {
     this.#words = new Int32Array(words);
   }
 
-  drain(take: (message: ResyncMessage) => boolean | DirtySnapshot | null): void {
+  drain(take: (message: ResyncMessage) => ResyncAnswer | null): void {
     for (;;) {
       const received: { message: ResyncMessage } | undefined = receiveMessageOnPort(this.#port);
       if (received === undefined) return;
@@ -104,7 +107,7 @@ export class ResyncWorkerLink implements ResyncLink {
     this.#port.close();
   }
 
-  #answer(answer: ResyncAnswer): void {
+  #answer(answer: Answered): void {
     this.#port.postMessage(answer);
     Atomics.add(this.#words, ANSWERS, 1);
     Atomics.notify(this.#words, ANSWERS);
@@ -133,7 +136,7 @@ export class ResyncCoreLink {
   }
 
   /** Null when the run was cancelled or the core did not answer: the run cannot go on. */
-  call(call: ResyncCall): boolean | DirtySnapshot | null {
+  call(call: ResyncCall): ResyncAnswer | null {
     const before = Atomics.load(this.#words, ANSWERS);
     this.#port.postMessage(call);
     wake(this.#wakeFd);
@@ -141,7 +144,7 @@ export class ResyncCoreLink {
       const outcome = Atomics.wait(this.#words, ANSWERS, before, LOOK_MS);
       if (outcome !== "timed-out" || this.isCancelled) break;
     }
-    const received: { message: ResyncAnswer } | undefined = receiveMessageOnPort(this.#port);
+    const received: { message: Answered } | undefined = receiveMessageOnPort(this.#port);
     return received === undefined ? null : received.message.answer;
   }
 }

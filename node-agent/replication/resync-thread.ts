@@ -5,19 +5,25 @@
 
 import { join } from "node:path";
 import { type MessagePort, workerData } from "node:worker_threads";
-import type { DirtySnapshot } from "#model/replication/dirty-set.ts";
+import { pointOf } from "#model/replication/change-record.ts";
+import { EVERYTHING } from "#model/replication/dirty-set.ts";
 import { bootMs } from "../adapters/linux/clock.ts";
-import type { ResyncClock, ResyncCore, ResyncError, ResyncPlace } from "../resync/resync.ts";
+import type {
+  OfferedRecord,
+  ResyncClock,
+  ResyncCore,
+  ResyncError,
+  ResyncPlace,
+} from "../resync/resync.ts";
 import { runResyncSource } from "../resync/source.ts";
 import { runResyncTarget } from "../resync/target.ts";
-import { incompleteMarker, joinedMarker } from "./incomplete-marker.ts";
+import { notePointNow, readRecordNow, removeRecordNow } from "./change-store.ts";
+import { fullWantedMarker, incompleteMarker, joinedMarker } from "./incomplete-marker.ts";
 import { ResyncCoreLink, type ResyncFailure, type ResyncSpec } from "./resync-link.ts";
 import { connectBlocking, SealedChannel } from "./sealed-channel.ts";
 
 type SourceSpec = Extract<ResyncSpec, { role: "source" }>;
 type TargetSpec = Extract<ResyncSpec, { role: "target" }>;
-
-const NOTHING_DIRTY: DirtySnapshot = { everything: true, entries: [] };
 
 const clock: ResyncClock = {
   nowMs: bootMs,
@@ -74,11 +80,17 @@ function runSource(spec: SourceSpec, link: ResyncCoreLink): ResyncFailure | null
 const CHANNEL_MS_MIN = 15_000;
 
 function coreOf(link: ResyncCoreLink): ResyncCore {
+  // A core that does not answer has ended or will end this run; nothing is believed clean.
   return {
+    plan: (target) => {
+      const answer = link.call({ kind: "plan", target });
+      if (answer !== null && typeof answer === "object" && "places" in answer) return answer;
+      return { kind: "full", why: "the data thread did not answer", places: EVERYTHING };
+    },
     takeDirty: () => {
       const answer = link.call({ kind: "takeDirty" });
-      // A core that does not answer has ended or will end this run; nothing is believed clean.
-      return answer === null || typeof answer === "boolean" ? NOTHING_DIRTY : answer;
+      const isSnapshot = answer !== null && typeof answer === "object" && "entries" in answer;
+      return isSnapshot ? answer : EVERYTHING;
     },
     pause: () => link.call({ kind: "pause" }) === true,
     resume: () => {
@@ -98,6 +110,7 @@ function runTarget(spec: TargetSpec, link: ResyncCoreLink): ResyncFailure | null
   const result = runResyncTarget({
     trees: spec.trees,
     channel,
+    record: offeredRecord(spec, joined.isSet()),
     marker: incompleteMarker(spec.stateDirectory),
     // A directory that was here before the module was: what is in it may be precious to somebody.
     setAside: joined.isSet() ? null : join(spec.stateDirectory, "aside", spec.attachmentId),
@@ -107,6 +120,29 @@ function runTarget(spec: TargetSpec, link: ResyncCoreLink): ResyncFailure | null
   if (!result.ok) return failureOf(result.error, "targetFault");
   joined.set();
   return null;
+}
+
+/** `isJoined`: this copy is the module's, and of the history that is served. */
+function offeredRecord(
+  { stateDirectory, attachmentId, trees }: TargetSpec,
+  isJoined: boolean,
+): OfferedRecord {
+  const rootFds = trees.map(({ rootFd }) => rootFd);
+  const fullWanted = fullWantedMarker(stateDirectory);
+  return {
+    offer: () => {
+      if (fullWanted.isSet()) return { kind: "none", why: "a person asked for it" };
+      if (!isJoined) return { kind: "none", why: "the copy is new, or of another history" };
+      const found = readRecordNow(stateDirectory, rootFds);
+      if (found.kind === "none") return found;
+      return { kind: "record", point: found.point, hot: found.record.changes };
+    },
+    forget: () => removeRecordNow(stateDirectory),
+    complete: () => {
+      fullWanted.clear();
+      notePointNow(stateDirectory, rootFds, pointOf(attachmentId, 0));
+    },
+  };
 }
 
 const elsewhere = (reason: string): ResyncFailure => ({ reason, errno: null });

@@ -6,10 +6,11 @@
  * epoch, `refuseBelow` or `stop`: those act at once, between two frames.
  */
 
+import { pointOf } from "#model/replication/change-record.ts";
 import { ReceiverOrder, type Refusal } from "#model/replication/receiver-order.ts";
 import type { BootMs, Epoch } from "#model/shared/ids.ts";
 import type { Result } from "#model/shared/result.ts";
-import type { BlockingCalls } from "../fuse/ports.ts";
+import { ERRNO, errnoName } from "../adapters/linux/errno.ts";
 import type { CoreContext } from "./core-context.ts";
 import type { DecodedFrame } from "./frame.ts";
 import type { Purpose } from "./hello.ts";
@@ -36,9 +37,11 @@ export class SecondarySide {
   #copy: CopyState = "none";
   #lostAtMs: BootMs | null = null;
 
-  constructor(context: CoreContext, applier: OperationApplier, blocking: BlockingCalls) {
+  constructor(context: CoreContext, applier: OperationApplier) {
+    const { blocking, keeper } = context;
     this.#context = context;
     this.#applier = applier;
+    applier.mutations = keeper.record;
     this.#live = new LiveConnection({
       network: context.network,
       take: (decoded) => this.#take(decoded),
@@ -115,6 +118,7 @@ export class SecondarySide {
     }
     this.#receiver.stop();
     this.#applier.reset();
+    this.#context.keeper.beginResync();
     this.#copy = "none";
     this.#receiver.answer({ kind: "resyncAdmitted" });
     this.#finishBatch();
@@ -199,6 +203,11 @@ export class SecondarySide {
         this.#receiver.begin(resumed.value);
         return null;
       }
+      case "pointAsked": {
+        const judged = this.order.judgeEpoch(epoch);
+        if (!judged.ok) return this.#refuse(judged.error);
+        return this.#notePoint(frame.sequence, frame.settled);
+      }
       default:
         return reasonOf(this.#receiver.take(decoded));
     }
@@ -212,9 +221,47 @@ export class SecondarySide {
     // The primary opens the stream when our resync thread has told its own that all is applied.
     const opened = this.order.openStream(epoch, this.#copy === "none" ? "" : attachmentId);
     if (!opened.ok) return this.#refuse(opened.error);
+    this.#context.keeper.follow(pointOf(attachmentId, 0));
     this.#receiver.begin(0);
     if (this.#copy === "complete") this.#reportAttached();
     return null;
+  }
+
+  /** Everything applied so far is brought to the disk, and then noted, by helper threads. */
+  #notePoint(sequence: number, settled: number): string | null {
+    const { keeper, rootFds, blocking } = this.#context;
+    const { attachmentId, phase, appliedSequence } = this.order;
+    if (phase !== "live" || attachmentId === null || appliedSequence < sequence) {
+      return "a point was asked for that was not reached";
+    }
+    const point = pointOf(attachmentId, sequence);
+    keeper.record.settle(pointOf(attachmentId, settled));
+    if (!keeper.record.points.includes(point)) keeper.record.begin(point);
+    let [left, failed] = [rootFds.length, 0];
+    const synced = (result: number): void => {
+      left -= 1;
+      failed = Math.min(failed, result);
+      if (left > 0 || this.order.attachmentId !== attachmentId) return;
+      if (failed < 0) this.#failedToSync(-failed);
+      else keeper.notePoint(point, (noted) => this.#answerPoint(attachmentId, sequence, noted));
+    };
+    for (const rootFd of rootFds) {
+      if (!blocking.submit("syncfs", rootFd, synced)) synced(-ERRNO.EAGAIN);
+    }
+    return null;
+  }
+
+  #answerPoint(attachmentId: string, sequence: number, result: number): void {
+    if (result < 0 || this.order.attachmentId !== attachmentId) return;
+    this.#receiver.answer({ kind: "pointNoted", sequence });
+  }
+
+  /** What was applied may never reach this disk: as with an fsync that fails. */
+  #failedToSync(errno: number): void {
+    if (errno === ERRNO.EAGAIN) return;
+    this.#detach(`syncfs: ${errnoName(errno)}`);
+    this.#closeConnection();
+    this.#onFault(errno, "syncfs");
   }
 
   /** The resync thread has ended: well (null), or why not. */

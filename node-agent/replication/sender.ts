@@ -40,7 +40,7 @@ type Batch = { readonly lastSequence: number; readonly bytes: Buffer };
 
 /** What makes a copy differ; the others only name files, or ask for what is there already. */
 const CHANGES_FILES: Readonly<Record<OperationKind, boolean>> = {
-  ...{ bind: false, orphan: false, forget: false, fsync: false, syncfs: false },
+  ...{ bind: false, orphan: false, forget: false, fsync: false, syncfs: false, touch: false },
   ...{ create: true, mkdir: true, symlink: true, link: true, unlink: true, rmdir: true },
   ...{ rename: true, write: true, truncate: true, fallocate: true },
   ...{ setattr: true, setxattr: true, removexattr: true },

@@ -39,7 +39,8 @@ export function countTree(
 
 /** Whether the application can wait for all that `snapshot` names. */
 export function isSmallEnough(trees: readonly Tree[], snapshot: DirtySnapshot): boolean {
-  if (snapshot.everything) return false;
+  // Files are sought in the whole tree: the application should not wait for that.
+  if (snapshot.everything || snapshot.sought.length > 0) return false;
   let [entriesLeft, bytesLeft] = [FINAL_ENTRIES_MAX, FINAL_BYTES_MAX];
   const spend = (bytes: number): boolean => {
     entriesLeft -= 1;

@@ -39,6 +39,8 @@ export class Links {
   readonly #groups = new Map<string, LinkGroup>();
   readonly #byName = new Map<string, LinkGroup>();
   #touched = new Set<LinkGroup>();
+  /** Whose names this pass has looked for in the whole tree. */
+  readonly #searched = new Set<string>();
   #visited = new Set<string>();
   /** How many names of a group are known to be out of sight. */
   readonly #accepted = new Map<LinkGroup, number>();
@@ -55,6 +57,12 @@ export class Links {
     }
     this.#touched = new Set();
     this.#visited = new Set();
+    this.#searched.clear();
+  }
+
+  /** This pass visits all names that the inode has now. */
+  searched(tree: number, inodeKey: InodeKey): void {
+    this.#searched.add(`${tree}/${inodeKey}`);
   }
 
   knows(tree: number, inodeKey: InodeKey): boolean {
@@ -103,25 +111,26 @@ export class Links {
   }
 
   /**
-   * Ends a pass: true when a name of a touched group is still unknown and nobody has searched the
-   * whole tree for it yet. `wasWhole`: this pass visited every name, so what is missing now lies
-   * outside the tree, or went before the walk came by, and is not asked for again.
+   * Ends a pass: touched groups of which a name is still unknown and nobody has searched the whole
+   * tree for it yet. `wasWhole`: this pass visited every name, so what is missing now lies outside
+   * the tree, or went before the walk came by, and is not asked for again.
    */
-  mustSearch(wasWhole: boolean): boolean {
-    let isMissing = false;
+  unfound(wasWhole: boolean): readonly LinkGroup[] {
+    const unfound: LinkGroup[] = [];
     for (const group of this.#touched) {
+      const wasSearched = wasWhole || this.#searched.has(`${group.tree}/${group.inodeKey}`);
       // Of what an earlier pass knew, a whole one cannot say whether it has gone meanwhile.
       const seen = wasWhole ? group.visited : group.names.size + group.gone;
       const missing = group.linkCount - seen;
       const accepted = this.#accepted.get(group) ?? 0;
       if (missing <= 0) this.#accepted.delete(group);
-      else if (wasWhole) this.#accepted.set(group, missing);
+      else if (wasSearched) this.#accepted.set(group, missing);
       if (missing <= accepted) continue;
       // A change may have been made through the name that has not been found: compare once more.
-      if (wasWhole) this.suspects.add(group);
-      else isMissing = true;
+      if (wasSearched) this.suspects.add(group);
+      else unfound.push(group);
     }
-    return isMissing;
+    return unfound;
   }
 
   takeSuspects(): readonly LinkGroup[] {

@@ -3,6 +3,7 @@ import { ERRNO } from "../adapters/linux/errno.ts";
 import * as file from "../adapters/linux/file.ts";
 import { systemCall, withNul } from "../adapters/linux/library.ts";
 import { type Stat, timespecs } from "../adapters/linux/stat.ts";
+import { isMark } from "./copy-mark.ts";
 import type { ResyncPlace } from "./resync.ts";
 import { check, FileFailure } from "./tree.ts";
 import { type Meta, SYMLINK_BYTES_MAX, XATTR_BYTES_MAX, type Xattr } from "./wire-entry.ts";
@@ -50,6 +51,7 @@ export function xattrsOf(fd: number, place: ResyncPlace): readonly Xattr[] {
       value.length,
     );
     start = end + 1;
+    if (isMark(name)) continue;
     // Removed between the two calls: then the file is dirty and is looked at again.
     if (read === -ERRNO.ENODATA) continue;
     check(read, "getxattr", place);

@@ -153,6 +153,7 @@ function answerIn(record: Uint8Array): Answer {
       throw new Stop({ kind: "targetFault", errno, operation, place });
     }
     case "welcome":
+    case "record":
     case "answer":
     case "passDone":
     case "finished":

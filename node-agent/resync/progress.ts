@@ -28,6 +28,7 @@ export class Progress {
   bytesChecked = 0;
   bytesSent = 0;
   waitsFor: ResyncProgress["waitsFor"] = null;
+  comparison: ResyncProgress["comparison"] = null;
 
   constructor(nowMs: () => number, report: (progress: ResyncProgress) => void) {
     this.#nowMs = nowMs;
@@ -66,7 +67,7 @@ export class Progress {
   }
 
   #now(nowMs: number, cost: number): ResyncProgress {
-    const { phase, pass, filesChecked, bytesChecked, bytesSent, waitsFor } = this;
+    const { phase, pass, comparison, filesChecked, bytesChecked, bytesSent, waitsFor } = this;
     // Later passes look at some things again, and at things that were not there to be counted.
     const filesTotal = Math.max(this.filesTotal, filesChecked);
     const bytesTotal = Math.max(this.bytesTotal, bytesChecked);
@@ -80,6 +81,7 @@ export class Progress {
     return {
       phase,
       pass,
+      comparison,
       filesTotal,
       filesChecked,
       bytesTotal,

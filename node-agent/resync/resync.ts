@@ -7,7 +7,9 @@
  * applies into the secondary's. Every call may block; neither thread serves anybody.
  *
  * Course. Before the first pass the core (which serves the mounts) starts reporting mutations into
- * a `DirtySet`. Pass 1 compares everything. Each later pass handles what was reported during the
+ * a `DirtySet`. The target offers what its disk says of its copy, the core joins that with its own
+ * record of changes (model/replication/decide-resync.ts), and pass 1 compares the places where the
+ * copies may differ, or everything where that cannot be told. Each later pass handles what was reported during the
  * one before. When little is left the core pauses, the last pass runs, the live stream is attached
  * and the core goes on. If the set does not shrink, writers are slowed; after `PASSES_MAX` passes
  * the run fails, so it never goes on for ever.
@@ -26,6 +28,7 @@
  * Not carried: atime, inode flags (chattr), and birth and change times, which nobody can set.
  */
 
+import type { ResyncPlan, TargetRecord } from "#model/replication/decide-resync.ts";
 import type { DirtySnapshot } from "#model/replication/dirty-set.ts";
 import type { Result } from "#model/shared/result.ts";
 
@@ -70,6 +73,8 @@ export interface ResyncClock {
 
 /** What the source asks of the core thread, which serves the mounts. All calls block briefly. */
 export interface ResyncCore {
+  /** What the first pass looks at, given what the target says of itself. Called once, first. */
+  plan(target: TargetRecord): ResyncPlan;
   /** Everything reported since the last call (or since reporting began, before the run). */
   takeDirty(): DirtySnapshot;
   /** No request is handled from its return until `resume` or `attach`. False: it cannot now. */
@@ -94,8 +99,10 @@ export type ResyncPhase =
 
 export type ResyncProgress = {
   readonly phase: ResyncPhase;
-  /** 1 compares everything, later ones what changed meanwhile. */
+  /** 1 compares what `comparison` says, later ones what changed meanwhile. */
   readonly pass: number;
+  /** Only where the copies may differ, or all, and why; null until that is known. */
+  readonly comparison: Pick<ResyncPlan, "kind" | "why"> | null;
   readonly filesTotal: number;
   readonly filesChecked: number;
   /** Content only; grows while `phase` is `counting`. */
@@ -136,6 +143,7 @@ export type ResyncError =
   | { readonly kind: "refused"; readonly detail: string };
 
 export type ResyncSummary = {
+  readonly comparison: Pick<ResyncPlan, "kind" | "why"> | null;
   readonly passes: number;
   readonly filesChecked: number;
   readonly bytesChecked: number;
@@ -169,9 +177,20 @@ export interface IncompleteMarker {
   isSet(): boolean;
 }
 
+/** The change record of a copy that is brought up to date. All calls block. */
+export interface OfferedRecord {
+  /** What this node's disk says about its copy; asked once, before any change. */
+  offer(): TargetRecord;
+  /** Durably: a comparison of everything begins, and where it will change this copy nobody knows. */
+  forget(): void;
+  /** Durably: the copy equals the source's at the start of the live stream, all of it on disk. */
+  complete(): void;
+}
+
 export type ResyncTargetOptions = {
   readonly trees: readonly ResyncTree[];
   readonly channel: RecordChannel;
+  readonly record: OfferedRecord;
   /** Set before the first change, cleared after syncfs(2) of every tree at the end. */
   readonly marker: IncompleteMarker;
   /**

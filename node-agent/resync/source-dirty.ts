@@ -2,6 +2,7 @@
 import type { ByteRange, DirtyEntry, DirtySnapshot } from "#model/replication/dirty-set.ts";
 import * as file from "../adapters/linux/file.ts";
 import { Stat } from "../adapters/linux/stat.ts";
+import { findNames } from "./find-names.ts";
 import type { LinkGroup } from "./links.ts";
 import { metaOf } from "./metadata.ts";
 import { verdictsOf } from "./source-file.ts";
@@ -27,15 +28,28 @@ const stat = new Stat();
 /** Brings the target up to date with what `snapshot` (which is not everything) names. */
 export function handleSnapshot(run: SourceRun, snapshot: DirtySnapshot): void {
   const pass = new DirtyPass(run);
-  for (const entry of inOrder(snapshot.entries)) pass.handle(entry);
+  for (const { tree, from, to } of snapshot.moves) {
+    run.outbox.post({ kind: "move", tree, path: from, to });
+  }
+  for (const { tree, inode } of snapshot.sought) run.links.searched(tree, inode);
+  const found = findNames(run.trees, snapshot.sought);
+  let depth = 0;
+  for (const { entry, depth: at } of inOrder([...snapshot.entries, ...found])) {
+    // What a comparison of names brings up must be there before what lies in it.
+    if (at > depth) pass.settle();
+    depth = at;
+    pass.handle(entry);
+  }
   pass.end();
 }
 
 /** Parents before what is in them, so that what they introduce is there. */
-function inOrder(entries: readonly DirtyEntry[]): readonly DirtyEntry[] {
+function inOrder(
+  entries: readonly DirtyEntry[],
+): readonly { readonly entry: DirtyEntry; readonly depth: number }[] {
   const keyed = entries.map((entry) => ({ entry, depth: depthOf(entry.path) }));
   keyed.sort((a, b) => a.depth - b.depth || Buffer.compare(a.entry.path, b.entry.path));
-  return keyed.map(({ entry }) => entry);
+  return keyed;
 }
 
 class DirtyPass {
@@ -71,12 +85,12 @@ class DirtyPass {
 
   end(): void {
     const run = this.#run;
-    this.#settle();
+    this.settle();
     // Comparing a group may find out that a name of another one has gone, and so on.
     while (run.regroup.size + run.links.suspects.size > 0) {
       this.#compareSuspects();
       this.#relink();
-      this.#settle();
+      this.settle();
     }
     for (const { tree, path } of this.#touched.values()) {
       const place = { tree: tree.index, path };
@@ -88,7 +102,7 @@ class DirtyPass {
   }
 
   /** Until no answer brings up anything more. */
-  #settle(): void {
+  settle(): void {
     const { outbox, files, strangers } = this.#run;
     do {
       outbox.drain();

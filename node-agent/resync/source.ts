@@ -1,5 +1,11 @@
 /** The primary's side of a resync: its course, from greeting to the live stream (see resync.ts). */
-import { DirtySet, type DirtySnapshot } from "#model/replication/dirty-set.ts";
+import type { ResyncPlan, TargetRecord } from "#model/replication/decide-resync.ts";
+import {
+  type DirtyEntry,
+  DirtySet,
+  type DirtySnapshot,
+  NOTHING,
+} from "#model/replication/dirty-set.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 import { Bandwidth } from "./bandwidth.ts";
 import { countTree, isSmallEnough } from "./counting.ts";
@@ -19,7 +25,6 @@ export const PASSES_MAX = 24;
 const SLOW_FROM_PASS = 6;
 const SLOW_MS_MAX = 64;
 const ROOT = new Uint8Array();
-const EVERYTHING: DirtySnapshot = { everything: true, entries: [] };
 
 /** See `RunResyncSource`. Opens nothing that it does not close; leaves the core running. */
 export const runResyncSource: RunResyncSource = (options) => {
@@ -52,8 +57,9 @@ class Course {
   run(): Result<ResyncSummary, ResyncError> {
     try {
       this.#greet();
-      this.#count();
-      this.#pass(EVERYTHING);
+      const plan = this.#plan();
+      this.#count(plan.places);
+      this.#pass(plan.places);
       const caughtUp = this.#catchUp();
       if (!caughtUp.ok) return caughtUp;
       this.#run.progress.enter("syncing");
@@ -82,10 +88,39 @@ class Course {
     }
   }
 
+  /** Only where the copies may differ, if both nodes' records can tell. */
+  #plan(): ResyncPlan {
+    const { outbox, progress } = this.#run;
+    const plan = this.#options.core.plan(this.#targetRecord());
+    const { kind, why } = plan;
+    progress.comparison = { kind, why };
+    outbox.post({ kind: "begin", isDelta: kind === "delta", why });
+    return plan;
+  }
+
+  #targetRecord(): TargetRecord {
+    const entries: DirtyEntry[] = [];
+    for (;;) {
+      const part = this.#run.outbox.settle({ kind: "recordAsked" });
+      if (part.kind !== "record") throw new Stop({ kind: "malformed", detail: "no record" });
+      if (part.point === "") return { kind: "none", why: part.why };
+      entries.push(...part.places);
+      if (!part.isLast) continue;
+      const hot = { ...NOTHING, everything: part.everything, entries };
+      return { kind: "record", point: part.point, hot };
+    }
+  }
+
   /** So that "how long will it take" has an answer. The walk also brings metadata into memory. */
-  #count(): void {
+  #count(places: DirtySnapshot): void {
     const { progress, trees } = this.#run;
     progress.enter("counting");
+    // Of a few places it is soon told by having looked at them.
+    if (!places.everything) {
+      progress.filesTotal = places.entries.length;
+      progress.enter("comparing");
+      return;
+    }
     for (const tree of trees) {
       countTree(tree, ROOT, (sizeBytes) => {
         progress.filesTotal += 1;
@@ -144,6 +179,7 @@ class Course {
   #pass(snapshot: DirtySnapshot): void {
     const { links, outbox, trees, again } = this.#run;
     links.beginPass();
+    if (snapshot.everything) this.#noteFull();
     this.#run.isWholePass = snapshot.everything;
     if (snapshot.everything) {
       for (const tree of trees) walk(this.#run, tree, ROOT);
@@ -157,10 +193,22 @@ class Course {
     this.#run.regroup.clear();
     const done = outbox.settle({ kind: "passEnd" });
     if (done.kind !== "passDone") throw new Stop({ kind: "malformed", detail: "no end of pass" });
-    if (done.dropped > 0 || links.mustSearch(snapshot.everything)) again.changedEverything();
+    if (done.dropped > 0) again.changedEverything();
+    for (const { tree, inodeKey } of links.unfound(snapshot.everything)) {
+      again.changedInode(tree, inodeKey);
+    }
     for (const { tree, names } of links.takeSuspects()) {
       for (const name of names.values()) again.changedSubtree(tree, name);
     }
+  }
+
+  /** Some answer did not fit to what was known: then nothing is believed. */
+  #noteFull(): void {
+    const { progress, outbox } = this.#run;
+    if (progress.comparison?.kind !== "delta") return;
+    const why = "the copies differed where no record said so";
+    progress.comparison = { kind: "full", why };
+    outbox.post({ kind: "begin", isDelta: false, why });
   }
 
   #takeDirty(): DirtySnapshot {
@@ -196,8 +244,9 @@ class Course {
   }
 
   #summary(): ResyncSummary {
-    const { pass, filesChecked, bytesChecked, bytesSent } = this.#run.progress;
-    return { passes: pass, filesChecked, bytesChecked, bytesSent, pausedMs: this.#pausedMs };
+    const { pass, comparison, filesChecked, bytesChecked, bytesSent } = this.#run.progress;
+    const counts = { filesChecked, bytesChecked, bytesSent };
+    return { comparison, passes: pass, ...counts, pausedMs: this.#pausedMs };
   }
 }
 

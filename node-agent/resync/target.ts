@@ -1,4 +1,7 @@
 /** The secondary's side of a resync: answers questions in order, applies what it is sent. */
+
+import type { TargetRecord } from "#model/replication/decide-resync.ts";
+import type { DirtyEntry, DirtySnapshot } from "#model/replication/dirty-set.ts";
 import { ok, type Result } from "#model/shared/result.ts";
 import { bootMs } from "../adapters/linux/clock.ts";
 import * as file from "../adapters/linux/file.ts";
@@ -10,7 +13,9 @@ import {
   applyRemove,
 } from "./apply-content.ts";
 import { applyList } from "./apply-list.ts";
+import { applyMove } from "./apply-move.ts";
 import { Aside } from "./aside.ts";
+import { findNames } from "./find-names.ts";
 import {
   ChannelClosed,
   RECORD_BYTES_MAX,
@@ -23,7 +28,13 @@ import { outcomeOf, Stop } from "./stop.ts";
 import { TargetRun } from "./target-run.ts";
 import { check, FileFailure, Tree } from "./tree.ts";
 import type { Message } from "./wire.ts";
-import { decodeRecord, PROTOCOL_VERSION, type TargetMessage, writeMessage } from "./wire.ts";
+import {
+  decodeRecord,
+  PLACES_MAX,
+  PROTOCOL_VERSION,
+  type TargetMessage,
+  writeMessage,
+} from "./wire.ts";
 import { RecordWriter } from "./wire-bytes.ts";
 
 const POLL_MS = 200;
@@ -52,6 +63,8 @@ class TargetLoop {
   readonly #aside: Aside | null;
   readonly #writer = new RecordWriter(RECORD_BYTES_MAX);
   #isFinished = false;
+  /** Parts of the own record that are still to be sent. */
+  #recordParts: Extract<TargetMessage, { kind: "record" }>[] | null = null;
 
   constructor(options: ResyncTargetOptions, run: TargetRun, aside: Aside | null) {
     this.#options = options;
@@ -108,6 +121,12 @@ class TargetLoop {
       case "hello":
         this.#send({ kind: "welcome", version: PROTOCOL_VERSION, trees: run.trees.length });
         return;
+      case "recordAsked":
+        this.#sendRecord();
+        return;
+      case "begin":
+        if (!message.isDelta) this.#options.record.forget();
+        return;
       case "list":
       case "names":
         this.#answer(applyList(run, this.#tree(message.tree), message));
@@ -123,6 +142,9 @@ class TargetLoop {
         return;
       case "directoryEnd":
         applyDirectoryEnd(run, this.#tree(message.tree), message);
+        return;
+      case "move":
+        applyMove(run, this.#tree(message.tree), message.path, message.to);
         return;
       case "remove":
         if (message.path.length === 0) throw malformed("the root itself");
@@ -145,9 +167,19 @@ class TargetLoop {
     for (const tree of this.#run.trees) {
       check(file.syncfs(tree.rootFd), "syncfs", tree.place(new Uint8Array()));
     }
+    this.#options.record.complete();
     this.#run.markComplete();
     this.#send({ kind: "finished" });
     this.#isFinished = true;
+  }
+
+  #sendRecord(): void {
+    this.#recordParts ??= partsOf(this.#options.record.offer(), (sought) =>
+      findNames(this.#run.trees, sought),
+    );
+    const part = this.#recordParts.shift();
+    if (part === undefined) throw malformed("asked for more of a record than there is");
+    this.#send(part);
   }
 
   #answer(verdicts: Uint8Array | null): void {
@@ -165,6 +197,35 @@ class TargetLoop {
     if (tree === undefined) throw malformed("a tree that is not there");
     return tree;
   }
+}
+
+/** With one more place of the longest kind a part fits into a record of the channel. */
+const PART_BYTES_MAX = 256 * 1024;
+
+/** In parts that fit; files that are known by their number here go by their names. */
+function partsOf(
+  offered: TargetRecord,
+  namesOf: (sought: DirtySnapshot["sought"]) => DirtySnapshot["entries"],
+): Extract<TargetMessage, { kind: "record" }>[] {
+  const isRecord = offered.kind === "record";
+  const head = {
+    kind: "record",
+    point: isRecord ? offered.point : "",
+    why: isRecord ? "" : offered.why,
+    everything: isRecord && offered.hot.everything,
+  } as const;
+  const left = isRecord ? [...offered.hot.entries, ...namesOf(offered.hot.sought)] : [];
+  const parts: Extract<TargetMessage, { kind: "record" }>[] = [];
+  let places: DirtyEntry[] = [];
+  let bytes = 0;
+  for (const place of left) {
+    places.push(place);
+    bytes += 16 + place.path.length + 16 * place.ranges.length;
+    if (places.length < PLACES_MAX && bytes < PART_BYTES_MAX) continue;
+    parts.push({ ...head, isLast: false, places });
+    [places, bytes] = [[], 0];
+  }
+  return [...parts, { ...head, isLast: true, places }];
 }
 
 const malformed = (detail: string): Stop => new Stop({ kind: "malformed", detail });

@@ -7,6 +7,7 @@
  * application's users may choose what its files contain, and 1.4 GB/s where the processor helps.
  */
 
+import type { ByteRange, DirtyEntry } from "#model/replication/dirty-set.ts";
 import { assertNever } from "#model/shared/assert.ts";
 import { err, ok, type Result } from "#model/shared/result.ts";
 import { Malformed, RecordReader, type RecordWriter } from "./wire-bytes.ts";
@@ -21,7 +22,7 @@ import {
   writeMeta,
 } from "./wire-entry.ts";
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 /** Content is hashed and sent in blocks of this size; files up to it are "small". */
 export const BLOCK_BYTES = 128 * 1024;
 /** Relative paths beyond this are refused: 16 times what one system call takes (PATH_MAX). */
@@ -29,6 +30,10 @@ export const PATH_BYTES_MAX = 64 * 1024;
 export const LIST_ENTRIES_MAX = 512;
 export const NAMES_MAX = 4096;
 export const RANGES_MAX = 256;
+/** Of one part of a record of changes. */
+export const PLACES_MAX = 1024;
+const PLACE_RANGES_MAX = 4096;
+const TEXT_BYTES_MAX = 512;
 
 /** How the target compares the regular files of a `list`. */
 export const COMPARE = {
@@ -56,6 +61,10 @@ type Place = { readonly tree: number; readonly path: Uint8Array };
 
 export type SourceMessage =
   | { readonly kind: "hello"; readonly version: number; readonly trees: number }
+  /** Asked again until the last part has come. */
+  | { readonly kind: "recordAsked" }
+  /** What the first pass will look at; before any change. */
+  | { readonly kind: "begin"; readonly isDelta: boolean; readonly why: string }
   /** Entries of directory `path`. `begins`..`ends` encloses all of them: others are removed. */
   | (Place & {
       readonly kind: "list";
@@ -77,11 +86,22 @@ export type SourceMessage =
   | (Place & { readonly kind: "fileEnd"; readonly meta: Meta })
   | (Place & { readonly kind: "directoryEnd"; readonly meta: Meta })
   | (Place & { readonly kind: "remove" })
+  /** What lay at `path` was moved: where it is still there, and nothing at `to`, move it too. */
+  | (Place & { readonly kind: "move"; readonly to: Uint8Array })
   | { readonly kind: "passEnd" }
   | { readonly kind: "finish" };
 
 export type TargetMessage =
   | { readonly kind: "welcome"; readonly version: number; readonly trees: number }
+  /** A part of what the target's disk says of its copy. No point: no record, and `why`. */
+  | {
+      readonly kind: "record";
+      readonly point: string;
+      readonly why: string;
+      readonly everything: boolean;
+      readonly isLast: boolean;
+      readonly places: readonly DirtyEntry[];
+    }
   /** `isMissing`: the directory or file asked about is not there (it moved meanwhile). */
   | { readonly kind: "answer"; readonly isMissing: boolean; readonly verdicts: Uint8Array }
   /** `dropped`: parts of this pass that found no place, so that the pass does not count. */
@@ -107,6 +127,10 @@ const KINDS = [
   "passDone",
   "finished",
   "fault",
+  "recordAsked",
+  "begin",
+  "record",
+  "move",
 ] as const;
 const OPERATION_BYTES_MAX = 64;
 
@@ -161,10 +185,25 @@ export function writeMessage(writer: RecordWriter, message: Message): void {
       writer.u32(message.errno);
       writer.bytes(Buffer.from(message.operation).subarray(0, OPERATION_BYTES_MAX));
       return;
+    case "move":
+      writer.bytes(message.to);
+      return;
+    case "begin":
+      writer.u8(message.isDelta ? 1 : 0);
+      writer.bytes(text(message.why));
+      return;
+    case "record":
+      writer.bytes(text(message.point));
+      writer.bytes(text(message.why));
+      writer.u8((message.everything ? 1 : 0) | (message.isLast ? 2 : 0));
+      writer.u16(message.places.length);
+      for (const place of message.places) writeDirty(writer, place);
+      return;
     case "remove":
     case "passEnd":
     case "finish":
     case "finished":
+    case "recordAsked":
       return;
     default:
       assertNever(message);
@@ -221,9 +260,25 @@ function readMessage(reader: RecordReader): Message {
     }
     case "remove":
       return { kind, ...readPlace(reader) };
+    case "move": {
+      const place = readPlace(reader);
+      const to = reader.bytes(PATH_BYTES_MAX);
+      if (to.length === 0 || place.path.length === 0 || !isRelativePath(to)) {
+        throw new Malformed("a move of nothing");
+      }
+      return { kind, ...place, to };
+    }
+    case "begin":
+      return { kind, isDelta: reader.u8() === 1, why: readText(reader) };
+    case "record": {
+      const [point, why, flags] = [readText(reader), readText(reader), reader.u8()];
+      const places = readMany(reader, PLACES_MAX, readDirty);
+      return { kind, point, why, everything: (flags & 1) !== 0, isLast: (flags & 2) !== 0, places };
+    }
     case "passEnd":
     case "finish":
     case "finished":
+    case "recordAsked":
       return { kind };
     default:
       return assertNever(kind);
@@ -265,6 +320,45 @@ function readPlace(reader: RecordReader): Place {
   const path = reader.bytes(PATH_BYTES_MAX);
   if (!isRelativePath(path)) throw new Malformed("a path that is none");
   return { tree, path };
+}
+
+const text = (value: string): Buffer => Buffer.from(value).subarray(0, TEXT_BYTES_MAX);
+const readText = (reader: RecordReader): string =>
+  Buffer.from(reader.bytes(TEXT_BYTES_MAX)).toString("utf8");
+
+/** Without the inodes: they are numbers of the other node's file system. */
+function writeDirty(writer: RecordWriter, place: DirtyEntry): void {
+  writer.u8(place.tree);
+  writer.bytes(place.path);
+  writer.u8((place.listing ? 1 : 0) | (place.subtree ? 2 : 0));
+  writer.u16(place.ranges.length);
+  for (const { startBytes, endBytes } of place.ranges) {
+    writer.integer(startBytes);
+    writer.integer(Math.min(endBytes, Number.MAX_SAFE_INTEGER));
+  }
+}
+
+function readDirty(reader: RecordReader): DirtyEntry {
+  const place = readPlace(reader);
+  const flags = reader.u8();
+  if (flags > 3) throw new Malformed("unknown flags of a place");
+  const ranges = readMany(reader, PLACE_RANGES_MAX, readSpan);
+  const [listing, subtree] = [(flags & 1) !== 0, (flags & 2) !== 0];
+  return {
+    tree: place.tree,
+    path: Uint8Array.from(place.path),
+    listing,
+    subtree,
+    ranges,
+    inodes: [],
+  };
+}
+
+function readSpan(reader: RecordReader): ByteRange {
+  const startBytes = reader.integer(0);
+  const endBytes = reader.integer(startBytes);
+  const isEnd = endBytes === Number.MAX_SAFE_INTEGER;
+  return { startBytes, endBytes: isEnd ? Number.POSITIVE_INFINITY : endBytes };
 }
 
 function writeItem(writer: RecordWriter, item: RangeItem): void {

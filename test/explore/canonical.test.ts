@@ -2,11 +2,12 @@ import { expect, test } from "vitest";
 import { DEFAULT_BOUNDS } from "./bounds.ts";
 import { canonicalNode } from "./canonical.ts";
 import { Carrier } from "./carrier.ts";
-import { type Happening, type LiveNode, type Mind, step } from "./explored-node.ts";
+import type { Happening, LiveNode, Mind } from "./explored-node.ts";
 import { exploredTimers, NOW_MS } from "./explored-timers.ts";
 import { configOf, type Id, idsOf, peersOf, type World } from "./explored-world.ts";
 import { saidBy } from "./moves/move.ts";
 import { eachMove } from "./moves.ts";
+import { step } from "./node-step.ts";
 import { inSyncWorld } from "./start.ts";
 
 /**

@@ -17,7 +17,6 @@ import {
   type KnownStep,
   knownStep,
   retire,
-  vote,
   type World,
   withAnswer,
   withNewRecord,
@@ -25,6 +24,7 @@ import {
 } from "./explored-world.ts";
 import { takeServed } from "./judgement.ts";
 import { forgiven, synced } from "./ledger.ts";
+import { vote } from "./witness-vote.ts";
 
 export type Made = {
   readonly world: World;

@@ -4,25 +4,17 @@
  * what a node does about a happening is worked out once for each pair of the two, by the production
  * decision, and looked up ever after.
  */
-import { decideVote } from "#model/quorum/decide-vote.ts";
 import type { WitnessRecord } from "#model/quorum/record.ts";
 import type { QuorumTimers } from "#model/quorum/timers.ts";
 import type { NodeConfig } from "#model/quorum/types.ts";
 import type { VoteAnswer, VoteRequest } from "#model/quorum/votes.ts";
 import { canonicalNode, pendingId, VERSION_NOW, VERSION_STALE } from "./canonical.ts";
-import {
-  type Beat,
-  BrokenPromise,
-  type ExploredNode,
-  type Happening,
-  type Plane,
-  type Step,
-  step,
-} from "./explored-node.ts";
+import type { Beat, ExploredNode, Happening, Plane } from "./explored-node.ts";
 import { inOrder } from "./in-order.ts";
 import { Interner } from "./interner.ts";
 import { EMPTY_LEDGER, type Ledger } from "./ledger.ts";
 import { memo } from "./memo.ts";
+import { type Step, step } from "./node-step.ts";
 
 export type Id = "a" | "b" | "c";
 export type Ids = readonly [Id, Id, ...Id[]];
@@ -106,45 +98,6 @@ export function withAnswer(w: World, id: Id, answer: VoteAnswer | null): World {
 
 export const withNode = (w: World, id: Id, node: ExploredNode): World =>
   w.nodes[id] === node ? w : { ...w, nodes: { ...w.nodes, [id]: node } };
-
-/** One vote at the witness, whose clock stands at 0. Checks S2 and S3. */
-export function vote(
-  w: World,
-  request: VoteRequest,
-  timers: QuorumTimers,
-): { readonly record: WitnessRecord | null; readonly answer: VoteAnswer } {
-  const was = w.record;
-  const decision = decideVote(was, request, 0, { storeId: "store", nodes: w.ids, timers });
-  checkVote(w, decision.record, request);
-  return decision;
-}
-
-function checkVote(w: World, now: WitnessRecord | null, request: VoteRequest) {
-  const was = w.record;
-  if (now === null || now === was || was === null) return;
-  if (now.version <= was.version) {
-    throw new BrokenPromise("S2: a stored change does not raise the version");
-  }
-  if (now.epoch < was.epoch) throw new BrokenPromise("S2: the witness went back");
-  if (now.epoch === was.epoch && now.primary !== was.primary) {
-    throw new BrokenPromise(`S1: epoch ${now.epoch} is given to ${now.primary}, too`);
-  }
-  if (now.epoch === was.epoch || request.pairDecision !== null) return;
-  checkAsked(w, now, request);
-  if (request.kind !== "promote" || now.primary === null) return;
-  if (was.inSync.includes(now.primary)) return;
-  throw new BrokenPromise(`S3: ${now.primary} was promoted and was not in the set`);
-}
-
-/** S10: a node that was told no helps others again, so what it asked for must never come true. */
-function checkAsked(w: World, now: WitnessRecord, request: VoteRequest): void {
-  const disk = diskOf(w.nodes[request.nodeId as Id]);
-  const isBound = disk !== null && Math.max(disk.asked, disk.epoch) >= now.epoch;
-  if (isBound) return;
-  throw new BrokenPromise(
-    `S10: epoch ${now.epoch} is granted to ${request.nodeId}, whose disk asks for none`,
-  );
-}
 
 /** Does this node's data plane serve now? */
 export const servedEpoch = (node: ExploredNode): number | null =>

@@ -4,8 +4,9 @@
  */
 
 import { isMajority } from "#model/quorum/voters.ts";
+import { BrokenPromise } from "./broken-promise.ts";
 import type { Carrier } from "./carrier.ts";
-import { BrokenPromise, carries, type ExploredNode, linkOf } from "./explored-node.ts";
+import { carries, type ExploredNode, linkOf } from "./explored-node.ts";
 import { NOW_MS } from "./explored-timers.ts";
 import {
   diskOf,

@@ -6,10 +6,11 @@
  * A state that was reached before with as much left of every kind of fault is not looked at again:
  * whatever can happen to it now could happen to it then.
  */
+
+import { BrokenPromise } from "./broken-promise.ts";
 import { type Budget, Budgets } from "./budgets.ts";
 import { Carrier } from "./carrier.ts";
 import { ExitMap } from "./exit-map.ts";
-import { BrokenPromise } from "./explored-node.ts";
 import {
   diskOf,
   type Id,

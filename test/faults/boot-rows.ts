@@ -55,6 +55,7 @@ const staleBootsFirst: Row = {
   title: "a node that lacks writes waits for the other one, however long that takes",
   async run(world, primary) {
     const stale = other(primary);
+    const mark = await world.mark();
     await powerCut(world, [stale]);
     await world.recordedAlone(primary);
     await world.judge.acknowledges(20, SOON_MS);
@@ -74,6 +75,8 @@ const staleBootsFirst: Row = {
     await world.timed("the other one serves", () => serves(world, primary), SETTLED_MS);
     world.note("C26", "serves after", Date.now() - bootedAtMs);
     expect(await world.settled()).toBe(primary);
+    // Both lost their power, one after the other: what was written between is in the log of one.
+    await world.comparedOnlyChanges(mark);
   },
 };
 

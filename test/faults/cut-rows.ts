@@ -13,6 +13,7 @@ const fullCut: Row = {
   title: "of two nodes cut from each other the primary goes on, alone by record before it answers",
   async run(world, primary) {
     const fromMs = Date.now();
+    const mark = await world.mark();
     await world.unchanged(primary, async () => {
       // Slow, so that an answer before the record would be seen to come before it.
       world.door.fault({ kind: "slow", delayMs: 300 });
@@ -27,6 +28,8 @@ const fullCut: Row = {
       world.door.fault({ kind: "none" });
       await world.lab.network.heal();
     });
+    await world.settled();
+    await world.comparedOnlyChanges(mark);
   },
 };
 

@@ -158,6 +158,19 @@ export class World {
     return answer.value.events;
   }
 
+  /** How the copies that were brought up to date since a mark were compared. */
+  async comparisons(mark: number): Promise<readonly string[]> {
+    const told = await this.told("resyncFinished", mark);
+    return told.flatMap(({ text }) => /\((delta|full) resync: .*\)/.exec(text)?.[0] ?? []);
+  }
+
+  /** Only what may differ was compared since the mark, and it was compared. */
+  async comparedOnlyChanges(mark: number): Promise<void> {
+    const comparisons = await this.comparisons(mark);
+    expect(comparisons).not.toEqual([]);
+    expect(comparisons.filter((one) => !one.startsWith("(delta"))).toEqual([]);
+  }
+
   /** Waits until the witness has recorded a set of one; the wall clock of that record. */
   async recordedAlone(primary: NodeName): Promise<number> {
     await this.timed(`a set of ${primary} alone`, async () => {

@@ -40,10 +40,13 @@ const sim = (first: number, seeds: number, minutes: number): Attempt => ({
 });
 
 /** The run that is known to notice it; and, as the product moves on, all that could. */
-const attemptsFor = ({ caughtBy }: Mutant): readonly Attempt[] =>
-  "explore" in caughtBy
-    ? [explore(caughtBy.explore, 10), explore("--faults 2", 20), explore("--clocks free", 20)]
-    : [sim(caughtBy.simSeed, 1, 5), sim(1, 2000, 60)];
+function attemptsFor({ caughtBy }: Mutant): readonly Attempt[] {
+  if ("simSeed" in caughtBy) return [sim(caughtBy.simSeed, 1, 5), sim(1, 2000, 60)];
+  const wide = caughtBy.explore.includes("--nodes 3")
+    ? ["--nodes 3 --faults 2"]
+    : ["--faults 2", "--clocks free"];
+  return [caughtBy.explore, ...wide].map((options) => explore(options, 20));
+}
 
 /** A broken promise, as the explorer or the simulation names it. */
 type Said = {

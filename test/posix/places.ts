@@ -78,6 +78,8 @@ export const PLACES: Record<PlaceName, PlaceKind> = {
   },
 };
 
+/** Of a small disk, for root alone. */
+const RESERVED_PERCENT = 20;
 const INODES_OF_SMALL = 300;
 const INODES_OF_ORDINARY = 350_000;
 const STEP_MS_MAX = 20_000;
@@ -129,9 +131,9 @@ export class Place {
     truncateSync(image, mebibytes * 1024 * 1024);
     const isSmall = mebibytes < ORDINARY.mebibytes;
     const size = isSmall
-      ? ["-O", "^has_journal", "-N", `${INODES_OF_SMALL}`]
+      ? ["-m", `${RESERVED_PERCENT}`, "-O", "^has_journal", "-N", `${INODES_OF_SMALL}`]
       : ["-J", "size=64", "-N", `${INODES_OF_ORDINARY}`];
-    run("mkfs.ext4", "-q", "-F", "-m", "0", "-b", "4096", ...size, image);
+    run("mkfs.ext4", "-q", "-F", "-b", "4096", ...size, image);
     const mount = path.join(folder, name);
     mkdirSync(mount);
     run("mount", "-o", "loop", image, mount);

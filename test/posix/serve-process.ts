@@ -45,6 +45,7 @@ function main(options: ServeOptions): void {
     sink,
     gate,
     blocking,
+    changes: { announce: () => true, born: () => undefined },
     onDiskError: () => undefined,
     onFault: (fault) => {
       sink.faults.push(`${fault.operation}: ${fault.detail}`);

@@ -8,7 +8,7 @@ import { whyNotRun } from "./served-directory.ts";
 import { type Findings, runSuite } from "./suite.ts";
 
 const notRun = whyNotRun();
-const PLACE_MS_MAX = 120_000;
+const PLACE_MS_MAX = 300_000;
 const NAMES: readonly PlaceName[] = ["ordinary", "small", "read-only", "secondary", "failing"];
 
 describe.each(NAMES)(`on %s ${notRun ?? ""}`, (place) => {

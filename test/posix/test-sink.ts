@@ -61,6 +61,9 @@ export class TestSink implements OperationSink {
         note("file", path, ` ${offsetBytes}+${lengthBytes}`),
       changedDirectory: (_tree, path) => note("directory", path),
       changedSubtree: (_tree, path) => note("subtree", path),
+      renamed: () => undefined,
+      changedInode: () => this.#reported.push("inode"),
+      lostName: () => this.#reported.push("lost name"),
       changedEverything: () => this.#reported.push("everything"),
     };
   }

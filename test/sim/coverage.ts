@@ -1,3 +1,4 @@
+import { KEPT_FIELDS } from "./faults/processes.ts";
 import { ADDRESS_FAULTS } from "./sim-address-driver.ts";
 
 /**
@@ -40,14 +41,13 @@ const MOMENTS = [
   ...["sync=write", "sync=fsync"],
   ...["boot with {a}", "boot with {b}", "boot with {a,b}"],
   ...["grant", "promote", "grow"].map((kind) => `lost reply of ${kind}`),
-  ...["comparing", "catchingUp", "finalPass", "syncing"].map((phase) => `resync cut in ${phase}`),
-  ...["epoch", "inSync", "outdated", "joining", "asked", "released", "standingVotes"].map(
-    (field) => `crash after ${field}`,
-  ),
+  ...["comparing", "finalPass", "syncing"].map((phase) => `resync cut in ${phase}`),
+  ...KEPT_FIELDS.map((field) => `crash after ${field}`),
 ];
 
 /** Seen in a batch of a thousand, or more: several rare things must come together. */
 const RARE = [
+  "resync cut in catchingUp",
   "a shrink beside a late grow",
   "a promotion granted, its answer lost, the link healed",
   "switchover: failed",

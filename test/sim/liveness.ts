@@ -89,7 +89,7 @@ function heal(world: World, only: SimNode | null): void {
       application.isHung = false;
       application.failsToStart = false;
     }
-    if (node.agent !== null) node.agent.dieAt = null;
+    if (node.agent !== null) Object.assign(node.agent, { dieAt: null, dieAfter: null });
     Object.assign(node.faults, WELL);
     // A node whose disk failed stands back until somebody has mended it and starts it anew.
     if (node.hadDiskFault) node.agentDies("restarted after its disk was mended");

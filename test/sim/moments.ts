@@ -19,7 +19,7 @@ export class Moments {
     this.#world = world;
   }
 
-  /** A request reached the witness. */
+  /** A node sends a request on its way. */
   onAsked(request: VoteRequest): void {
     const kind = kindOf(request);
     if (kind === null) return;

@@ -1,4 +1,4 @@
-import type { SimTree } from "./sim-disk.ts";
+import type { SimTree } from "./sim-tree.ts";
 
 /**
  * Who wrote what, seen from outside: every operation of an application with the places that it

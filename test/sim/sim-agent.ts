@@ -23,6 +23,8 @@ export class SimAgent {
   readonly peering: Peering;
   /** Dies at the n-th place from now at which it touches the world. */
   dieAt: number | null = null;
+  /** Dies when that field of the quorum file has changed on its disk, before it acts on it. */
+  dieAfter: string | null = null;
   isLeaving = false;
   readonly #hosts = new Map<string, SimHosted>();
 

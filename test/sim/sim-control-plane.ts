@@ -155,6 +155,7 @@ export class SimControlPlane {
       over({ kind: "unknown", cause: "it took too long" }),
     );
     const text = JSON.stringify(request);
+    this.#moments.onAsked(request);
     // A look at the record that finds nothing new is part of a world at rest.
     const isRoutine = request.kind === "read" && this.isWell;
     if (isRoutine) node.part(request.moduleId).readMs = machine.clock.nowMs;
@@ -196,7 +197,6 @@ export class SimControlPlane {
     const timers = TIMER_PROFILES[this.#world.profile];
     const { moduleId } = request;
     const place = { clusterId: CLUSTER, moduleId, nodeId, nodes: ["a", "b"], timers };
-    this.#moments.onAsked(request);
     try {
       const answered = await this.#arbiter.vote(place, request);
       if (answered.ok) this.#moments.onGranted(request, answered.value);

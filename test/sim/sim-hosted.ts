@@ -87,6 +87,7 @@ export class SimHosted {
         }),
         makeFolder: () => undefined,
         inspectData: () => this.part.inspectData(),
+        wantFullResync: () => undefined,
         syncData: () => this.#syncData(),
         isHalfWritten: () => disk.markers.has(INCOMPLETE),
         serviceParts: () =>
@@ -129,10 +130,13 @@ export class SimHosted {
     if (this.#agent.point("persist")) return;
     const was = this.part.disk.quorum;
     this.part.disk.writeQuorum(disk);
-    if (this.#agent.dieAt === 0) {
-      for (const field of changedFields(was, disk)) node.world.see(`crash after ${field}`);
+    const agent = this.#agent;
+    if (agent.dieAt !== null || agent.dieAfter !== null) {
+      const fields = changedFields(was, disk);
+      if (agent.dieAfter !== null && fields.includes(agent.dieAfter)) agent.dieAt = 0;
+      if (agent.dieAt === 0) for (const field of fields) node.world.see(`crash after ${field}`);
     }
-    this.#agent.point("persisted");
+    agent.point("persisted");
   }
 
   #witness(): Witness {

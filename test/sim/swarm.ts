@@ -31,6 +31,8 @@ const CRASHES = FAULTS.filter(({ name }) => name === "crashPoint");
 /** An undisturbed beginning, so that there is something to lose. */
 const FIRST_MS = 3_000;
 const EPISODE_MS = [20_000, 90_000] as const;
+/** In histories of hours, which are for what grows and wears out: rarer, and shorter. */
+const SHORT_EPISODE_MS = [8_000, 30_000] as const;
 const MEND_MS = 4_000;
 const PEACE_MS = [600_000, 6_000_000] as const;
 
@@ -50,8 +52,10 @@ export function planOf(seed: number, hours: number): Plan {
   const faults: PlannedFault[] = [];
   const bursts: Burst[] = [];
   const mends: number[] = [];
+  const isShort = hours < 0.5;
+  const [shortestMs, longestMs] = isShort ? EPISODE_MS : SHORT_EPISODE_MS;
   for (let atMs = FIRST_MS; atMs < lastsMs; ) {
-    const episodeMs = Math.min(prng.between(...EPISODE_MS), lastsMs - atMs);
+    const episodeMs = Math.min(prng.between(shortestMs, longestMs), lastsMs - atMs);
     const perSecond = prng.pick([1, 3, 10]);
     // Then people look after what was broken, as they do.
     mends.push(atMs + episodeMs + MEND_MS);
@@ -65,7 +69,7 @@ export function planOf(seed: number, hours: number): Plan {
       t += gapMs * prng.between(0.1, 2);
     }
     // Long histories have long stretches of peace, as clusters do.
-    atMs += episodeMs + (hours < 0.5 ? prng.between(0, 60_000) : prng.between(...PEACE_MS));
+    atMs += episodeMs + (isShort ? prng.between(0, 60_000) : prng.between(...PEACE_MS));
   }
   return {
     ...{ seed, lastsMs, faults, bursts, mends },

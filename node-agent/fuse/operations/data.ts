@@ -195,7 +195,10 @@ function copy(tree: TreeContext, isWide: boolean): number {
     asked,
     0,
   );
-  if (copied < 0) return copied;
+  if (copied < 0) {
+    tree.times.mark(to.node);
+    return copied;
+  }
   if (copied > 0) noteChange(tree, to.node, offsetBytes, copied);
   const stripped = stripForWriter(tree, to.node, to, id);
   if (stripped < 0) return tree.fault("copy", stripped);

@@ -49,6 +49,7 @@ export function bear(
   tree.times.mark(parent);
   tree.times.mark(node);
   tree.reports.added(parent, name);
+  if (!node.isLocal) tree.changes.born(tree.number, node.key);
   return { node, born: { parent: place, name: name.slice(), id, birth: { mode, uid, gid } } };
 }
 
@@ -124,6 +125,7 @@ export const link: Handler = (tree, parent) => {
   // By its descriptor's path: AT_EMPTY_PATH would need CAP_DAC_READ_SEARCH.
   const made = linkat(AT_FDCWD, descriptorPath(fd), directory, name, AT_SYMLINK_FOLLOW);
   if (made < 0) return made;
+  tree.reports.namesChanged();
   if (node.isAnonymous) nameAnonymous(node, parent, openPath(directory, name));
   // Wholly: what is written by the new name while it lasts is found by the old one later.
   tree.reports.file(node);
@@ -159,6 +161,7 @@ function remove(tree: TreeContext, parent: Node, isDirectory: boolean): number {
   const removed = unlinkat(directory, name, isDirectory ? AT_REMOVEDIR : 0);
   if (removed < 0) return removed;
   loss?.happen();
+  tree.reports.namesChanged();
   tree.times.mark(parent);
   tree.reports.removed(parent);
   if (place === 0) return 0;
@@ -220,6 +223,7 @@ function move(tree: TreeContext, parent: Node, nameAt: number, flags: number): n
   const moved = moving?.node;
   const renamed = renameat2(directory, name, newDirectory, newName, flags);
   if (renamed < 0) return renamed;
+  tree.reports.namesChanged();
   const isExchange = (flags & RENAME_EXCHANGE) !== 0;
   if (moved !== undefined) noteMove(moved, newParent);
   if (isExchange && loss !== null) noteMove(loss.node, parent);
@@ -258,6 +262,9 @@ function reportMove(
   tree.times.mark(o.parent);
   tree.times.mark(o.newParent);
   if (o.isExchange) tree.reports.added(o.parent, o.name);
-  else tree.reports.removed(o.parent);
+  else {
+    tree.reports.removed(o.parent);
+    tree.reports.renamed(o.parent, o.name, o.newParent, o.newName);
+  }
   tree.reports.added(o.newParent, o.newName);
 }

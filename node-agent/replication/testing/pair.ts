@@ -117,12 +117,14 @@ export class TestNode {
 /** A primary `a` and a secondary `b`, connected through session keys that both have. */
 export class TestPair {
   readonly folder = mkdtempSync(join(tmpdir(), "mirrorfarm-pair-"));
-  readonly a = new TestNode("node1", join(this.folder, "a"));
-  readonly b = new TestNode("node2", join(this.folder, "b"));
+  a = new TestNode("node1", join(this.folder, "a"));
+  b = new TestNode("node2", join(this.folder, "b"));
+  #options: { trees?: number; options?: Partial<OpenOptions> } = {};
   /** Between `a` and the replication port of `b`. */
   readonly relay = new Relay(() => this.b.port);
 
   async open(o: { trees?: number; options?: Partial<OpenOptions> } = {}): Promise<void> {
+    this.#options = o;
     await this.a.open(o);
     await this.b.open(o);
     await this.relay.open();
@@ -147,6 +149,33 @@ export class TestPair {
     // On a busy machine a writer is caught up with only after several passes.
     await a.saw("attached", 25_000);
     await must(a.engine.requirePeer(epoch));
+  }
+
+  /** `b` takes over as primary of the next epoch; `a` has been closed. */
+  async promote(epoch = 2): Promise<void> {
+    const { b } = this;
+    await must(b.engine.refuseBelow(epoch));
+    await must(b.engine.drain());
+    b.holdLease(epoch);
+    await must(b.engine.serve({ epoch, ackBy: "none" }));
+  }
+
+  /** Another life of a node whose agent has been closed: the same folders, a new engine. */
+  async reopen(which: "a" | "b"): Promise<void> {
+    const { name, folder } = this[which];
+    this[which] = new TestNode(name, folder);
+    await this[which].open(this.#options);
+    this.connect();
+  }
+
+  /** `a`, which has been closed, returns as secondary of `b` and is brought up to date. */
+  async comeBack(epoch = 2): Promise<void> {
+    await this.reopen("a");
+    await must(this.a.engine.follow({ epoch }));
+    this.b.events.length = 0;
+    await must(this.b.engine.startResync({ epoch }));
+    await this.b.saw("attached", 25_000);
+    await must(this.b.engine.requirePeer(epoch));
   }
 
   /** Where the two nodes' disks differ, in anything that can be compared; empty when nowhere. */

@@ -4,7 +4,8 @@ import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync } from 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MessageChannel, Worker } from "node:worker_threads";
-import { DirtySet } from "#model/replication/dirty-set.ts";
+import type { TargetRecord } from "#model/replication/decide-resync.ts";
+import { DirtySet, EVERYTHING } from "#model/replication/dirty-set.ts";
 import type { Result } from "#model/shared/result.ts";
 import { incompleteMarker } from "../../replication/incomplete-marker.ts";
 import type {
@@ -25,6 +26,8 @@ export type PairOptions = {
   readonly core?: Partial<ResyncCore>;
   readonly exclusions?: readonly string[];
   readonly setAside?: boolean;
+  /** What the target says of its copy. */
+  readonly record?: TargetRecord;
   readonly bandwidthBytesPerSecond?: number;
   readonly isCancelled?: () => boolean;
   readonly progress?: (progress: ResyncProgress) => void;
@@ -96,6 +99,7 @@ export class Pair {
       exclusions,
       stateDirectory: this.state,
       setAside: options.setAside ? this.aside : null,
+      record: options.record ?? { kind: "none", why: "a test says so" },
     };
     this.#worker.postMessage(job, [port2]);
     const rootFd = openSync(this.source, "r");
@@ -138,6 +142,7 @@ const sleepMs = (milliseconds: number): void => {
 /** An application that does nothing. */
 export function idleCore(): ResyncCore {
   return {
+    plan: () => ({ kind: "full", why: "a test", places: EVERYTHING }),
     takeDirty: () => new DirtySet().take(),
     pause: () => true,
     resume: () => {},

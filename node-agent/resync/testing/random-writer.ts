@@ -49,8 +49,16 @@ export class RandomWriter {
   readonly #rootFd: number;
   readonly #random: () => number;
   readonly #listener: MutationListener | null;
+  /** A name in the root that it leaves alone. */
+  readonly #avoided: Buffer;
 
-  constructor(root: string, seed: number, listener: MutationListener | null = null) {
+  constructor(
+    root: string,
+    seed: number,
+    listener: MutationListener | null = null,
+    avoided = "untouched",
+  ) {
+    this.#avoided = Buffer.from(avoided);
     this.#root = Buffer.from(root);
     this.#rootFd = fs.openSync(root, "r");
     this.#random = randomOf(seed);
@@ -108,7 +116,7 @@ export class RandomWriter {
     for (let depth = 0; depth < 4; depth += 1) {
       const below = fs
         .readdirSync(this.#at(path), { withFileTypes: true, encoding: "buffer" })
-        .filter((entry) => entry.isDirectory())
+        .filter((entry) => entry.isDirectory() && !this.#avoided.equals(entry.name))
         .sort((a, b) => Buffer.compare(a.name, b.name));
       const next = below[this.#below(below.length + 1)];
       if (next === undefined) return path;
@@ -125,7 +133,10 @@ export class RandomWriter {
   /** Some existing entry, where there is one. */
   #entry(): Uint8Array {
     const directory = this.#directory();
-    const names = fs.readdirSync(this.#at(directory), { encoding: "buffer" }).sort(Buffer.compare);
+    const names = fs
+      .readdirSync(this.#at(directory), { encoding: "buffer" })
+      .filter((name) => !this.#avoided.equals(name))
+      .sort(Buffer.compare);
     const name = names[this.#below(names.length)];
     return name === undefined ? this.#name() : joinPath(directory, name);
   }
@@ -181,6 +192,7 @@ export class RandomWriter {
   #rename(): void {
     const [from, to] = [this.#entry(), this.#below(2) === 0 ? this.#entry() : this.#name()];
     const exchange = this.#below(4) === 0 ? 2 : 0;
+    if (exchange === 0) this.#losesName(to);
     const renamed = file.renameat2(
       this.#rootFd,
       withNul(from),
@@ -192,6 +204,7 @@ export class RandomWriter {
     this.#removed(from);
     this.#added(to);
     if (exchange !== 0) this.#added(from);
+    else this.#listener?.renamed(0, from, to);
   }
 
   #link(): void {
@@ -203,6 +216,7 @@ export class RandomWriter {
 
   #unlink(): void {
     const path = this.#entry();
+    this.#losesName(path);
     fs.unlinkSync(this.#at(path));
     this.#removed(path);
   }
@@ -251,6 +265,13 @@ export class RandomWriter {
     else file.setxattr(file.descriptorPath(fd), name, value, value.length, 0);
     file.close(fd);
     this.#changed(path, stat);
+  }
+
+  #losesName(path: Uint8Array): void {
+    const stat = fs.lstatSync(this.#at(path), { throwIfNoEntry: false });
+    if (stat !== undefined && !stat.isDirectory() && stat.nlink > 1) {
+      this.#listener?.lostName(0, stat.ino);
+    }
   }
 
   #changed(path: Uint8Array, stat: fs.Stats): void {

@@ -1,6 +1,6 @@
 /** What an application thread (writer-worker.ts) and its starter (writer.ts) tell each other. */
 import type { MessagePort } from "node:worker_threads";
-import type { FileChange } from "#model/replication/dirty-set.ts";
+import type { FileChange, InodeKey } from "#model/replication/dirty-set.ts";
 
 export type WriterJob = {
   readonly root: string;
@@ -16,4 +16,6 @@ export const WRITER = { pauseAsked: 0, paused: 1, stepsDone: 2, slowMs: 3 } as c
 export type Report =
   | { readonly kind: "file"; readonly path: Uint8Array; readonly change: FileChange }
   | { readonly kind: "directory"; readonly path: Uint8Array }
+  | { readonly kind: "renamed"; readonly from: Uint8Array; readonly to: Uint8Array }
+  | { readonly kind: "inode" | "lostName"; readonly inode: InodeKey }
   | { readonly kind: "subtree"; readonly path: Uint8Array };

@@ -14,6 +14,10 @@ function run({ root, seed, steps, reports, signals }: WriterJob): void {
       post({ kind: "file", path: Uint8Array.from(path), change }),
     changedDirectory: (_tree, path) => post({ kind: "directory", path: Uint8Array.from(path) }),
     changedSubtree: (_tree, path) => post({ kind: "subtree", path: Uint8Array.from(path) }),
+    renamed: (_tree, from, to) =>
+      post({ kind: "renamed", from: Uint8Array.from(from), to: Uint8Array.from(to) }),
+    changedInode: (_tree, inode) => post({ kind: "inode", inode }),
+    lostName: (_tree, inode) => post({ kind: "lostName", inode }),
     changedEverything: () => {},
   };
   const writer = new RandomWriter(root, seed, listener);

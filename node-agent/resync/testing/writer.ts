@@ -45,7 +45,10 @@ export class Writer {
       for (let next = this.#next(); next !== null; next = this.#next()) {
         if (next.kind === "directory") this.#dirty.changedDirectory(0, next.path);
         else if (next.kind === "subtree") this.#dirty.changedSubtree(0, next.path);
-        else this.#dirty.changedFile(0, next.path, next.change);
+        else if (next.kind === "renamed") this.#dirty.renamed(0, next.from, next.to);
+        else if (next.kind === "inode") this.#dirty.changedInode(0, next.inode);
+        else if (next.kind === "lostName") this.#dirty.lostName(0, next.inode);
+        else if (next.kind === "file") this.#dirty.changedFile(0, next.path, next.change);
       }
       return this.#dirty.take();
     },

@@ -1,12 +1,8 @@
 /** The replicated stream: a copy is brought back, a connection breaks, a flush ends. */
+
+import { BrokenPromise } from "../broken-promise.ts";
 import type { Carrier } from "../carrier.ts";
-import {
-  BrokenPromise,
-  carries,
-  type LinkHappening,
-  type LiveNode,
-  linkOf,
-} from "../explored-node.ts";
+import { carries, type LinkHappening, type LiveNode, linkOf } from "../explored-node.ts";
 import { type Id, peersOf, type World } from "../explored-world.ts";
 import { copied, lacksWrites, synced } from "../ledger.ts";
 import { isPairCut, type Offer, withCut, withPair } from "./move.ts";

@@ -11,7 +11,6 @@ import {
   O_APPEND,
   O_CREAT,
   O_RDONLY,
-  O_RDWR,
   O_TRUNC,
   O_WRONLY,
   pread,
@@ -235,8 +234,6 @@ export const DATA: Record<string, Call> = {
     syncRange(s.fd(f), number(at), number(length), flags(SYNC_RANGE, how)),
   fadvise: (s, f = "", advice = "NORMAL") => -fadvise(s.fd(f), 0, 0, flags(ADVICE, advice)),
   readahead: (s, f = "", length = "0") => readahead(s.fd(f), 0, number(length)),
-  /** Opens, writes, closes: for races between processes. */
-  rewrite: (_, path = "", text = "") => writeAll(path, O_RDWR, data(text)),
 };
 
 /** Beyond 2^53 numbers are not exact. */

@@ -108,13 +108,6 @@ export const DIRECTORIES: Record<string, Call> = {
     }
     return number(count);
   },
-  "remove-many": (_, path = "", prefix = "", count = "0") => {
-    for (let n = 0; n < number(count); n += 1) {
-      const removed = unlinkat(HERE, c(`${path}/${prefix}${n}`), 0);
-      if (removed < 0) return removed;
-    }
-    return number(count);
-  },
   /** Removes what each piece listed before the next is read: nothing may be left. */
   "remove-while-listing": (_, path = "", size = "256") => {
     const seen = all(path, number(size), (entries) => {

@@ -72,7 +72,6 @@ export const OPENING: Record<string, Call> = {
   mkdirat: (s, at = "", path = "", rights = "0755") => mkdirat(s.fd(at), c(path), mode(rights)),
   rmdir: (_, path = "") => unlinkat(HERE, c(path), AT_REMOVEDIR),
   unlink: (_, path = "") => unlinkat(HERE, c(path), 0),
-  unlinkat: (s, at = "", path = "") => unlinkat(s.fd(at), c(path), 0),
   link: (_, from = "", to = "") => linkat(HERE, c(from), HERE, c(to), 0),
   /** `linkat DIRECTORY PATH DIRECTORY PATH FLAGS` */
   linkat: (s, at = "", from = "", newAt = "", to = "", text = "0") =>

@@ -38,7 +38,7 @@ const WATCH: Record<string, number> = {
   DELETE: 512,
 };
 const COMMANDS = { GETLK: 5, SETLK: 6, SETLKW: 7, OFD_GETLK: 36, OFD_SETLK: 37, OFD_SETLKW: 38 };
-const [F_GETFD, F_GETFL, F_SETFL, F_SETLEASE, F_GETLEASE, F_NOTIFY] = [1, 3, 4, 1024, 1025, 1026];
+const [F_GETFL, F_SETFL, F_SETLEASE, F_GETLEASE, F_NOTIFY] = [3, 4, 1024, 1025, 1026];
 const FAN_NONBLOCK = 2;
 const NONBLOCK = 0o4000;
 
@@ -106,7 +106,6 @@ export const SHARING: Record<string, Call> = {
   /** Status flags, in octal, without the large-file bit that the kernel adds. */
   "get-flags": (s, f = "") => (fcntlNumber(s.fd(f), F_GETFL, 0) & ~0o100000).toString(8),
   "set-flags": (s, f = "", value = "0") => fcntlNumber(s.fd(f), F_SETFL, Number.parseInt(value, 8)),
-  "is-open": (s, f = "") => Math.min(0, fcntlNumber(s.fd(f), F_GETFD, 0)),
   /** `mmap M F LENGTH PROTECTION FLAGS [OFFSET]` */
   mmap: (s, name = "", f = "", ...rest) => map(s, name, f, rest),
   poke: (s, name = "", at = "0", text = "") => s.map(name).bytes.write(text, number(at), "latin1"),

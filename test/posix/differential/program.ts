@@ -11,7 +11,10 @@
 import { Prng } from "../../sim/prng.ts";
 import { ACTORS, type Actor, parseStep, type Step } from "../language/parse.ts";
 
-/** What happens to the pair while the processes work; see run.ts. */
+/**
+ * What happens to the pair while the processes work; see run.ts. The primary's agent is not killed
+ * yet: that takes a mount which outlives it, and then one word here and one method of KillablePair.
+ */
 export const FAULTS = ["cut the link", "kill the peer"] as const;
 export type Fault = (typeof FAULTS)[number];
 

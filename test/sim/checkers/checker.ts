@@ -4,7 +4,7 @@ import type { PeerState } from "#model/quorum/peer-state.ts";
 import type { WitnessRecord } from "#model/quorum/record.ts";
 import type { VoteRequest } from "#model/quorum/votes.ts";
 import type { Oracle } from "../oracle.ts";
-import type { SimTree } from "../sim-disk.ts";
+import type { SimTree } from "../sim-tree.ts";
 import type { TraceEvent } from "../trace.ts";
 import type { Answered, Told } from "./s11-outcomes.ts";
 

@@ -13,6 +13,7 @@ import type { Kind } from "../virtual-clock.ts";
 import type { ResyncHost } from "./resync-run.ts";
 import { type Applied, SimApplier } from "./sim-applier.ts";
 import { ROOT_FD, SimBlocking } from "./sim-blocking.ts";
+import { SimChangeStore } from "./sim-change-store.ts";
 import { type Answer, type Call, SimServer } from "./sim-server.ts";
 import { SourceRun } from "./source-run.ts";
 import { TargetRun } from "./target-run.ts";
@@ -133,6 +134,7 @@ export class DataLoop {
       replTimeoutMs: options.replTimeoutMs ?? 2000,
       gapMs: options.gapMs ?? 100,
       resyncBytesPerSecond: null,
+      durablePointMs: options.durablePointMs ?? 10_000,
       listenerFd,
       rootFds: [ROOT_FD],
       cell,
@@ -151,12 +153,14 @@ export class DataLoop {
       },
       blocking,
       applier: new SimApplier({ disk, onApplied: host.onApplied }),
+      changeStore: new SimChangeStore(disk, blocking, machine.bootId),
       newServers: (parts) => {
         const device = descriptors.add({ readiness: () => this.server?.readiness() ?? 0 });
         this.server = new SimServer({
           ...{ device, node: machine.id, disk, oracle: host.oracle, blocking, sink: parts.sink },
           ...{
             gate: parts.gate,
+            changes: parts.changes,
             onFault: parts.onFault,
             onDiskError: parts.onDiskError,
             epoch: this.#options.epoch,
@@ -189,6 +193,7 @@ export class DataLoop {
     const { machine, life, disk, resyncFileMs, onPhase } = this.#options.host;
     return {
       ...{ disk, descriptors: this.#descriptors, nowMs: machine.bootMs, onPhase },
+      bootId: machine.bootId,
       after: (delayMs, run) => machine.after(life, "helper", "work", delayMs, run),
       wake: () => {
         this.#isAwake = true;

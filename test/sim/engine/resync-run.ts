@@ -1,8 +1,11 @@
 import { Buffer } from "node:buffer";
-import type { DirtySnapshot } from "#model/replication/dirty-set.ts";
 import type { CoreContext } from "../../../node-agent/replication/core-context.ts";
 import type { Established } from "../../../node-agent/replication/pollable.ts";
-import type { ResyncLink, ResyncMessage } from "../../../node-agent/replication/resync-link.ts";
+import type {
+  ResyncAnswer,
+  ResyncLink,
+  ResyncMessage,
+} from "../../../node-agent/replication/resync-link.ts";
 import { SealedConnection } from "../../../node-agent/replication/sealed-connection.ts";
 import type { Descriptors } from "../descriptors.ts";
 import type { SimDisk } from "../sim-disk.ts";
@@ -18,6 +21,7 @@ export type Job = Parameters<CoreContext["startResync"]>[0];
 
 export type ResyncHost = {
   readonly disk: SimDisk;
+  readonly bootId: string;
   readonly descriptors: Descriptors;
   /** On the thread of the resync: later, if the process still lives. */
   readonly after: (delayMs: number, run: () => void) => void;
@@ -37,8 +41,23 @@ export type ResyncRecord =
       readonly stamp: number;
       readonly cells: readonly (readonly [number, number])[];
     }
+  | { readonly kind: "recordAsked" }
+  | {
+      readonly kind: "record";
+      /** Null: none, and why. */
+      readonly point: string | null;
+      readonly why: string;
+      /** Null: everything; the directory itself is the empty name. */
+      readonly hot: readonly string[] | null;
+    }
+  | { readonly kind: "begin"; readonly isDelta: boolean }
   | { readonly kind: "finish" }
-  | { readonly kind: "answer"; readonly failure: string | null };
+  /** `missing`: names that are not there. */
+  | {
+      readonly kind: "answer";
+      readonly failure: string | null;
+      readonly missing?: readonly string[];
+    };
 
 export const LOOK_MS = 5;
 const SILENCE_MS_MAX = 30_000;
@@ -50,7 +69,7 @@ export const JOINED = "copy-joined";
 export abstract class ResyncRun implements ResyncLink {
   protected readonly host: ResyncHost;
   readonly #said: ResyncMessage[] = [];
-  #onAnswer: ((answer: boolean | DirtySnapshot) => void) | null = null;
+  #onAnswer: ((answer: ResyncAnswer) => void) | null = null;
   #channel: SealedConnection | null = null;
   protected isCancelled = false;
   protected isOver = false;
@@ -61,7 +80,7 @@ export abstract class ResyncRun implements ResyncLink {
     this.#heardMs = host.nowMs();
   }
 
-  drain(take: (message: ResyncMessage) => boolean | DirtySnapshot | null): void {
+  drain(take: (message: ResyncMessage) => ResyncAnswer | null): void {
     for (let said = this.#said.shift(); said !== undefined; said = this.#said.shift()) {
       const answer = take(said);
       const onAnswer = this.#onAnswer;
@@ -79,7 +98,7 @@ export abstract class ResyncRun implements ResyncLink {
     this.isCancelled = true;
   }
 
-  protected call(message: ResyncMessage, then: (answer: boolean | DirtySnapshot) => void): void {
+  protected call(message: ResyncMessage, then: (answer: ResyncAnswer) => void): void {
     this.#onAnswer = then;
     this.#said.push(message);
     this.host.wake();

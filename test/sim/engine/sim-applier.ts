@@ -1,8 +1,10 @@
 import { Buffer } from "node:buffer";
+import type { MutationListener } from "#model/replication/dirty-set.ts";
 import { ERRNO } from "../../../node-agent/adapters/linux/errno.ts";
 import type { Operation } from "../../../node-agent/replication/operation.ts";
 import type { OperationApplier } from "../../../node-agent/replication/receiver.ts";
-import type { Inode, SimDisk } from "../sim-disk.ts";
+import type { SimDisk } from "../sim-disk.ts";
+import type { Inode } from "../sim-tree.ts";
 import { ROOT_FD } from "./sim-blocking.ts";
 import { CELL_BYTES, CELLS, SIZE_UNIT } from "./sim-server.ts";
 
@@ -21,6 +23,7 @@ export type ApplierOptions = {
 
 /** Performs a primary's operations on this node's copy, as node-agent/replication/applier.ts does. */
 export class SimApplier implements OperationApplier {
+  mutations: MutationListener | null = null;
   readonly #options: ApplierOptions;
   readonly #inodes = new Map<number, Inode>();
   readonly files = {
@@ -42,6 +45,7 @@ export class SimApplier implements OperationApplier {
   apply(o: Operation): number {
     const { tree, faults } = this.#options.disk;
     if (o.kind === "fsync" || o.kind === "syncfs") return 0;
+    if (o.kind === "touch") return this.#announced(o);
     if (o.kind === "forget") {
       this.#inodes.delete(o.id);
       return 0;
@@ -60,6 +64,7 @@ export class SimApplier implements OperationApplier {
         const inode: Inode = { stamp: o.birth.uid, cells: new Map() };
         tree.setNames([[name, inode]]);
         this.#inodes.set(o.id, inode);
+        this.#added(name);
         return this.#applied({ id: o.rdev });
       }
       case "write":
@@ -76,12 +81,14 @@ export class SimApplier implements OperationApplier {
           [name, null],
           [newName, inode],
         ]);
+        this.#added(newName);
         return this.#applied({ kind: o.kind, source: name });
       }
       case "unlink": {
         const name = Buffer.from(o.name).toString();
         if (!tree.names.has(name)) return -ERRNO.ENOENT;
         tree.setNames([[name, null]]);
+        this.mutations?.changedDirectory(0, Buffer.from(""));
         return this.#applied({ kind: o.kind, source: name });
       }
       default:
@@ -100,6 +107,7 @@ export class SimApplier implements OperationApplier {
       inode,
       cells.map((cell) => [cell, id] as const),
     );
+    this.#changed(inode, o.offsetBytes, data.length);
     return this.#applied({ id });
   }
 
@@ -110,7 +118,34 @@ export class SimApplier implements OperationApplier {
     const id = Math.floor(o.sizeBytes / SIZE_UNIT);
     const cut = Array.from({ length: CELLS - first }, (_, index) => [first + index, -id] as const);
     this.#options.disk.tree.setCells(inode, cut);
+    this.#changed(inode, first * CELL_BYTES);
     return this.#applied({ id });
+  }
+
+  /** Of the only directory there is, or of a file in it. */
+  #announced({ tree, path, what, startBytes, endBytes }: Extract<Operation, { kind: "touch" }>) {
+    const { mutations } = this;
+    const stamp = this.#options.disk.tree.names.get(Buffer.from(path).toString())?.stamp ?? 0;
+    if (what === "everything") mutations?.changedEverything();
+    else if (what === "names") mutations?.changedDirectory(tree, path);
+    else if (what === "content") {
+      const change = { inode: stamp, offsetBytes: startBytes, lengthBytes: endBytes - startBytes };
+      mutations?.changedFile(tree, path, change);
+    } else mutations?.changedSubtree(tree, path);
+    return 0;
+  }
+
+  #added(name: string): void {
+    this.mutations?.changedDirectory(0, Buffer.from(""));
+    this.mutations?.changedSubtree(0, Buffer.from(name));
+  }
+
+  #changed(inode: Inode, offsetBytes: number, lengthBytes = Number.POSITIVE_INFINITY): void {
+    for (const [name, one] of this.#options.disk.tree.names) {
+      if (one !== inode) continue;
+      const change = { inode: inode.stamp, offsetBytes, lengthBytes };
+      this.mutations?.changedFile(0, Buffer.from(name), change);
+    }
   }
 
   #applied(op: Applied): number {

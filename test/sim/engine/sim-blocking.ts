@@ -44,6 +44,18 @@ export class SimBlocking implements BlockingWakeups {
     this.#run((tree) => tree.flushFile(stamp, mark), done);
   }
 
+  /** A call to the disk of the state folder. */
+  submitState(work: () => void, done: (result: number) => void): void {
+    const { disk, after, onChange } = this.#options;
+    const { slowMs } = disk.faults;
+    after(Number.isFinite(slowMs) ? FLUSH_MS + slowMs : HANG_MS, () => {
+      const { stateError } = disk.faults;
+      if (stateError === null) work();
+      this.#finished.push({ result: stateError === null ? 0 : -ERRNO[stateError], done });
+      onChange();
+    });
+  }
+
   handleReadable(): void {
     for (const { result, done } of this.#finished.splice(0)) done(result);
   }

@@ -144,7 +144,8 @@ export class SimEngine implements ReplicationEngine {
     return ok({ appliedSequence: typeof done.value === "number" ? done.value : 0 });
   }
 
-  admitResync(attachmentId: string): void {
+  admitResync(attachmentId: string, isForeign: boolean): void {
+    if (isForeign) this.host.disk.setMarker(JOINED, false);
     this.#tell({ kind: "admitResync", attachmentId });
   }
 

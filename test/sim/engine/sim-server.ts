@@ -1,10 +1,12 @@
 import { Buffer } from "node:buffer";
 import type { MutationListener } from "#model/replication/dirty-set.ts";
+import type { Touch } from "#model/replication/hot-places.ts";
 import { ERRNO } from "../../../node-agent/adapters/linux/errno.ts";
-import type { FuseService, ReplyGate, Role } from "../../../node-agent/fuse/ports.ts";
+import type { ChangeGuard, FuseService, ReplyGate, Role } from "../../../node-agent/fuse/ports.ts";
 import type { Operation, OperationSink } from "../../../node-agent/replication/operation.ts";
 import type { Op, Oracle } from "../oracle.ts";
-import type { Inode, SimDisk } from "../sim-disk.ts";
+import type { SimDisk } from "../sim-disk.ts";
+import type { Inode } from "../sim-tree.ts";
 import type { SimBlocking } from "./sim-blocking.ts";
 
 /**
@@ -40,6 +42,7 @@ export const CELL_BYTES = 8;
 export const SIZE_UNIT = 4096;
 
 const ROOT = 1;
+const ROOT_INODE = 0;
 
 export type ServerOptions = {
   readonly device: number;
@@ -48,6 +51,7 @@ export type ServerOptions = {
   readonly oracle: Oracle;
   readonly sink: OperationSink;
   readonly gate: ReplyGate;
+  readonly changes: ChangeGuard;
   readonly blocking: SimBlocking;
   readonly epoch: () => number;
   readonly onFault: (detail: string) => void;
@@ -61,6 +65,8 @@ export class SimServer implements FuseService {
   readonly #options: ServerOptions;
   readonly #queue: Request[] = [];
   readonly #pending = new Set<Request>();
+  /** What waits for the record of changes. */
+  #parked: Request[] = [];
   #ids = new Map<number, number>();
   #lastId = ROOT;
   #role: Role = "secondary";
@@ -102,6 +108,12 @@ export class SimServer implements FuseService {
       this.#handle(request);
     }
     return budget;
+  }
+
+  handleParked(): void {
+    for (const request of this.#parked.splice(0)) {
+      if (this.#pending.has(request)) this.#handle(request);
+    }
   }
 
   setRole(role: Role): void {
@@ -162,6 +174,10 @@ export class SimServer implements FuseService {
       this.#complete(request, { result, op: null });
       return;
     }
+    if (!this.#options.changes.announce(touchesOf(call, inode, tree.names))) {
+      this.#parked.push(request);
+      return;
+    }
     const id = this.#options.oracle.nextId();
     request.isDone = true;
     const done = this.#perform(id, call, inode ?? { stamp: id, cells: new Map() });
@@ -190,6 +206,7 @@ export class SimServer implements FuseService {
   #create(id: number, name: string, inode: Inode) {
     const { tree } = this.#options.disk;
     tree.setNames([[name, inode]]);
+    this.#options.changes.born(0, inode.stamp);
     this.mutations?.changedDirectory(0, Buffer.from(""));
     this.mutations?.changedSubtree(0, Buffer.from(name));
     const fileId = this.#born(inode);
@@ -371,5 +388,44 @@ export class SimServer implements FuseService {
     this.#pending.delete(request);
     this.#options.onReply(request.call, answer, request.isDone);
     request.answer(answer);
+  }
+}
+
+/** What a call is about to touch, as node-agent/fuse/touches.ts tells it. */
+function touchesOf(
+  call: Exclude<Call, { kind: "read" | "fsync" }>,
+  inode: Inode | undefined,
+  names: ReadonlyMap<string, Inode>,
+): Touch[] {
+  const at = (path: string) => () => Buffer.from(path);
+  const listing: Touch = { kind: "names", tree: 0, inode: ROOT_INODE, path: at("") };
+  const nameOf = (name: string): Touch => ({
+    ...{ kind: "name", tree: 0, directory: ROOT_INODE, name: Buffer.from(name), path: at(name) },
+    replaces: names.has(name),
+  });
+  const stamp = inode?.stamp ?? 0;
+  switch (call.kind) {
+    case "create":
+      return [listing, nameOf(call.name)];
+    case "unlink":
+      return [listing];
+    case "rename":
+      return [
+        { kind: "moves", tree: 0, inode: stamp, isDirectory: false },
+        listing,
+        nameOf(call.newName),
+      ];
+    case "truncate":
+    case "write": {
+      const [first = 0] = call.kind === "write" ? call.cells : [call.cells];
+      const startBytes = first * CELL_BYTES;
+      const endBytes =
+        call.kind === "write"
+          ? startBytes + call.cells.length * CELL_BYTES
+          : Number.POSITIVE_INFINITY;
+      return [
+        { kind: "content", tree: 0, inode: stamp, startBytes, endBytes, path: at(call.name) },
+      ];
+    }
   }
 }

@@ -1,8 +1,10 @@
 import { Buffer } from "node:buffer";
-import type { DirtySnapshot } from "#model/replication/dirty-set.ts";
+import type { TargetRecord } from "#model/replication/decide-resync.ts";
+import { type DirtyEntry, NOTHING } from "#model/replication/dirty-set.ts";
 import { ERRNO } from "../../../node-agent/adapters/linux/errno.ts";
 import { Connector } from "../../../node-agent/replication/connector.ts";
-import type { Inode } from "../sim-disk.ts";
+import type { ResyncAnswer } from "../../../node-agent/replication/resync-link.ts";
+import type { Inode } from "../sim-tree.ts";
 import { type Job, LOOK_MS, type ResyncHost, type ResyncRecord, ResyncRun } from "./resync-run.ts";
 
 const CONNECT_MS_MAX = 10_000;
@@ -13,7 +15,7 @@ const SMALL_ENOUGH = 3;
 /** The primary's side: tells what is there, pass after pass. */
 export class SourceRun extends ResyncRun {
   readonly #job: Extract<Job, { role: "source" }>;
-  #onTaken: (() => void) | null = null;
+  #onTaken: ((missing: readonly string[]) => void) | null = null;
 
   constructor(host: ResyncHost, job: Extract<Job, { role: "source" }>) {
     super(host);
@@ -22,6 +24,10 @@ export class SourceRun extends ResyncRun {
   }
 
   protected override take(record: ResyncRecord): void {
+    if (record.kind === "record") {
+      this.#plan(targetRecord(record));
+      return;
+    }
     if (record.kind !== "answer") {
       this.finish("malformed");
       return;
@@ -32,7 +38,23 @@ export class SourceRun extends ResyncRun {
     }
     const onTaken = this.#onTaken;
     this.#onTaken = null;
-    onTaken?.();
+    onTaken?.(record.missing ?? []);
+  }
+
+  /** Only where the copies may differ, if both nodes' records can tell. */
+  #plan(target: TargetRecord): void {
+    this.call({ kind: "plan", target }, (plan) => {
+      if (typeof plan === "boolean" || !("places" in plan)) {
+        this.finish("no plan");
+        return;
+      }
+      this.host.onPhase(plan.kind);
+      this.#say({ kind: "begin", isDelta: plan.kind === "delta" }, () => {
+        const paths = pathsOf(plan.places);
+        if (paths.everything) this.#whole(1);
+        else this.#pass(paths, () => this.#catchUp(2));
+      });
+    });
   }
 
   #connect(): void {
@@ -47,7 +69,7 @@ export class SourceRun extends ResyncRun {
         isThere = true;
         host.onPhase("comparing");
         this.open(established);
-        this.#whole(1);
+        this.send({ kind: "recordAsked" });
       },
     });
     const deadlineMs = host.nowMs() + CONNECT_MS_MAX;
@@ -65,7 +87,7 @@ export class SourceRun extends ResyncRun {
     look();
   }
 
-  #say(record: ResyncRecord, then: () => void): void {
+  #say(record: ResyncRecord, then: (missing: readonly string[]) => void): void {
     if (this.isCancelled) {
       this.finish("cancelled");
       return;
@@ -149,14 +171,26 @@ export class SourceRun extends ResyncRun {
   }
 
   #pass(paths: Paths, then: () => void): void {
-    const files = (): void => this.#files(paths.files, then);
     if (!paths.listing) {
-      files();
+      this.#files(paths.files, then);
       return;
     }
     const names = [...this.host.disk.tree.names.keys()].sort();
-    this.#say({ kind: "names", names }, files);
+    this.#say({ kind: "names", names }, (missing) => {
+      this.#files([...new Set([...paths.files, ...missing])], then);
+    });
   }
+}
+
+type OfferedRecord = Extract<ResyncRecord, { kind: "record" }>;
+
+function targetRecord({ point, why, hot }: OfferedRecord): TargetRecord {
+  if (point === null) return { kind: "none", why };
+  const entries = (hot ?? []).map((name): DirtyEntry => {
+    const what = { listing: name === "", subtree: name !== "", ranges: [], inodes: [] };
+    return { tree: 0, path: Buffer.from(name), ...what };
+  });
+  return { kind: "record", point, hot: { ...NOTHING, everything: hot === null, entries } };
 }
 
 type Paths = {
@@ -165,8 +199,9 @@ type Paths = {
   readonly files: readonly string[];
 };
 
-function pathsOf(dirty: boolean | DirtySnapshot): Paths {
-  if (typeof dirty === "boolean") return { everything: true, listing: true, files: [] };
+function pathsOf(dirty: ResyncAnswer): Paths {
+  if (typeof dirty === "boolean" || "places" in dirty)
+    return { everything: true, listing: true, files: [] };
   const paths = dirty.entries.map((entry) => Buffer.from(entry.path).toString());
   const listing = paths.includes("");
   const files = paths.filter((path) => path !== "");

@@ -1,6 +1,15 @@
 import type { SimNode } from "../sim-node.ts";
 import type { World } from "../world.ts";
-import { anyNode, eitherRole, type Fault, INSTANT, later, leaderPart, SECONDS } from "./fault.ts";
+import {
+  anyNode,
+  eitherRole,
+  type Fault,
+  INSTANT,
+  later,
+  leaderOr,
+  leaderPart,
+  SECONDS,
+} from "./fault.ts";
 
 export const processes: readonly Fault[] = [
   {
@@ -24,6 +33,23 @@ export const processes: readonly Fault[] = [
       if (prng.chance(0.6)) prng.pick(disturbances)(world, node);
       return () => {
         if (agent !== null) agent.dieAt = null;
+        world.net.heal();
+      };
+    },
+  },
+  {
+    name: "crashAfterField",
+    rows: ["C01", "C41"],
+    lastsMs: [3000, 10_000],
+    begin: (world, prng) => {
+      const field = prng.pick(KEPT_FIELDS);
+      const node = field === "released" ? leaderOr(world, prng) : eitherRole(world, prng);
+      const { agent } = node;
+      if (agent !== null) agent.dieAfter = field;
+      if (field === "released") node.order("switchover");
+      else prng.pick(disturbances)(world, node);
+      return () => {
+        if (agent !== null) agent.dieAfter = null;
         world.net.heal();
       };
     },
@@ -96,6 +122,11 @@ export const processes: readonly Fault[] = [
       return null;
     },
   },
+];
+
+/** What a node keeps before it acts on it (coverage.ts asks for a crash after each). */
+export const KEPT_FIELDS = [
+  ...(["epoch", "inSync", "outdated", "joining", "asked", "released", "standingVotes"] as const),
 ];
 
 export const disturbances: readonly ((world: World, node: SimNode) => void)[] = [

@@ -60,6 +60,24 @@ export const witnesses: readonly Fault[] = [
     },
   },
   {
+    name: "raceAtWitness",
+    rows: ["C05", "C28"],
+    lastsMs: [4000, 15_000],
+    begin: (world, prng) => {
+      const { faults } = world.controlPlane;
+      const undo = cutLinks(world, [["a", "b"]]);
+      faults.delayMs = prng.between(200, 1500);
+      // One of the two questions comes later than it was asked.
+      const wire = world.net.wire(prng.pick(["a", "b"]), "W");
+      wire.delayMs = prng.pick([0, 1500, 3000]);
+      return () => {
+        undo();
+        faults.delayMs = 0;
+        wire.delayMs = 0;
+      };
+    },
+  },
+  {
     name: "witnessNonsense",
     rows: ["C29"],
     lastsMs: [5000, 60_000],
