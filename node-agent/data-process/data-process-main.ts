@@ -21,8 +21,6 @@ function end(why: string): void {
 
 process.on("uncaughtException", (error) => end(error.stack ?? error.message));
 process.on("unhandledRejection", (reason) => end(String(reason)));
-// Its agent ends it; what asks a whole group of processes to end does not.
-for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => undefined);
 // A log whose reader went with the agent is no reason to go too.
 process.stderr.on("error", () => undefined);
 
@@ -32,4 +30,7 @@ const host = new DataHost({
   socketPath,
   end,
 });
+// Whoever stops all of the product asks each process: this one is closed by its agent, in order.
+for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => host.endWithAgent());
+process.on("SIGHUP", () => undefined);
 host.serveFirst(new Socket({ fd: AGENT_DESCRIPTOR, readable: true, writable: true }));

@@ -225,6 +225,20 @@ describe.skipIf(!canMount)(`a data process ${NEEDS}`, { timeout: 120_000 }, () =
     await finished(app);
   });
 
+  test("asked to end, stays for the agent that it has and waits for no other", async () => {
+    const first = await agent();
+    const { id } = await opened(first);
+    await first.said("plays");
+    const app = application();
+    await logGrows();
+    signal(id, "SIGTERM");
+    await logGrows();
+    expect(app.child.exitCode).toBe(null);
+    await first.kill();
+    await until(() => ["Z", undefined].includes(readProcess(id)?.state));
+    expect(await app.ended).not.toBe(0);
+  });
+
   /** Modification times follow within a moment. */
   async function expectEqual(): Promise<void> {
     await until(() => differences().length === 0).catch(() => undefined);

@@ -31,6 +31,7 @@ export class DataHost {
   #held: { readonly options: HostedOptions; readonly opened: Opened } | null = null;
   #alone: NodeJS.Timeout | null = null;
   #isClosing = false;
+  #waitsForNoOther = false;
 
   constructor(ports: HostPorts) {
     this.#ports = ports;
@@ -40,6 +41,12 @@ export class DataHost {
   /** The agent that started this process. */
   serveFirst(socket: Socket): void {
     this.#serve(new Lines<ToHost>(socket));
+  }
+
+  /** All of the product is to end: this agent closes it in order, or is the last one. */
+  endWithAgent(): void {
+    this.#waitsForNoOther = true;
+    if (this.#agent === null) this.#ports.end("asked to end, and no agent is there");
   }
 
   #listen(): void {
@@ -75,6 +82,7 @@ export class DataHost {
     this.#agent = null;
     // Not yet open: there is nothing that anybody could take over.
     if (this.#held === null) this.#ports.end("the agent ended before it was open");
+    if (this.#waitsForNoOther) this.#ports.end("the agent ended, and no other is to come");
     this.#alone = setTimeout(() => this.#ports.end("no agent came back"), ALONE_MS_MAX);
   }
 

@@ -12,7 +12,7 @@ import { moduleConfig } from "../../modules/testing/test-config.ts";
 import { TestModule, until } from "../../modules/testing/test-module.ts";
 import type { Heartbeats } from "../../peer/heartbeats.ts";
 import { LeaseCell } from "../../peer/lease-cell.ts";
-import { DataPlane } from "../data-plane.ts";
+import { DataPlane, type TakenOverEngine } from "../data-plane.ts";
 import { LifeCycleWord } from "../life-cycle-word.ts";
 import { MirrorModule, type ModuleHappening } from "../mirror-module.ts";
 import { QuorumStore } from "../quorum-store.ts";
@@ -42,6 +42,8 @@ export class ModuleRig {
   isWitnessAway = false;
   /** What the peer says of itself; null: it is not heard. */
   peer: PeerState | null = null;
+  /** What an earlier agent left. */
+  survivor: TakenOverEngine | null = null;
   /** Prepares each engine before it is opened. */
   onEngine: (engine: FakeEngine) => void = () => undefined;
   #aheadMs = 0;
@@ -146,7 +148,7 @@ export class ModuleRig {
         new DataPlane({
           sync: async () => true,
           ...{ cell, onEvent, onEngineEvent: () => undefined },
-          takeOver: async () => null,
+          takeOver: async () => this.survivor,
           newEngine: () => {
             const engine = new FakeEngine(`e${this.engines.length + 1}`, this.calls);
             this.engines.push(engine);
