@@ -24,7 +24,7 @@ export type AgentClient = Pick<
   "configuration" | "archive" | "commands" | "acknowledge" | "report" | "clockOffset" | "close"
 >;
 
-/** What one agent is made of; the composition root (main.ts) puts it together. */
+/** What one agent is made of; the composition root (agent-main.ts) puts it together. */
 export type AgentParts = {
   readonly nodeId: NodeId;
   readonly version: string;
@@ -125,6 +125,14 @@ export class Agent {
     await this.#reporter.now();
     await this.#peering?.close();
     this.#parts.client.close();
+  }
+
+  /** Resolves when no module's script is in the middle of something, or at the bound. */
+  async scriptsEnded(limitMs: number): Promise<void> {
+    const ended = [...this.#mirrors.values()].map((mirror) =>
+      mirror.until(() => !mirror.module.service.view.runsScripts, limitMs),
+    );
+    await Promise.all(ended);
   }
 
   /** What a person on this machine asks for, without the control plane. */

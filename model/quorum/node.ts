@@ -1,5 +1,6 @@
 import { assert } from "../shared/assert.ts";
 import type { BootMs, Epoch, NodeId } from "../shared/ids.ts";
+import { noteAttached } from "./kept.ts";
 import { stepVote, voteSigned } from "./node/ballot.ts";
 import { boot, type Unstarted } from "./node/boot.ts";
 import { command } from "./node/command.ts";
@@ -223,11 +224,17 @@ function observeData(s: NodeState, e: DataEvent, nowMs: BootMs): NodeState {
   const later = { resync: null, resyncNotBeforeMs: nowMs + s.config.timers.resyncHoldOffMs };
   switch (e.kind) {
     case "replicationAttached":
+      if (leading === null && s.kept?.epoch === e.epoch) {
+        return patch(s, { kept: noteAttached(s.disk, s.kept, e.peer, true) });
+      }
       if (leading?.epoch !== e.epoch) return s;
       return withSecondary(s, leading, e.peer, { isAttached: true, resync: null });
     case "replicationStalled":
     case "replicationDetached": {
-      if (leading === null) return patch(s, { attachedEpoch: null });
+      if (leading === null) {
+        const kept = noteAttached(s.disk, s.kept, e.peer, false);
+        return patch(s, { attachedEpoch: null, kept });
+      }
       return withSecondary(s, leading, e.peer, { isAttached: false, ...later });
     }
     case "resyncFinished":

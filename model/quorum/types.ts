@@ -1,5 +1,6 @@
 import type { BootMs, Epoch, ModuleId, NodeId, UnixMs } from "../shared/ids.ts";
 import type { NodeDisk } from "./disk.ts";
+import type { KeptPlane } from "./kept.ts";
 import type { PeerState } from "./peer-state.ts";
 import type { QuorumTimers } from "./timers.ts";
 import type { VoteAnswer, VoteRequest } from "./votes.ts";
@@ -71,6 +72,8 @@ export type NodeEvent =
       readonly data: PeerState["data"];
       /** The application of an earlier run of the agent still runs, and is adopted. */
       readonly isServiceUp?: boolean;
+      /** The data plane of an earlier run of the agent, if `mayKeep` says so; with its application. */
+      readonly kept?: KeptPlane;
       /** After an OS boot: start, stay stopped, or as before. Ignored when only the agent restarted. */
       readonly atBoot: "start" | "stop" | "asBefore";
       /** A random id, used should this node become the first primary ever. */

@@ -8,8 +8,10 @@ import { MODULES_MAX, ModuleName } from "#model/contract/common.ts";
  * The guard is for the agent that cannot: killed, stopped by a bug, or hung. It starts the agent as
  * its child and hears from the agent's heartbeat thread, 20 times a second over an inherited
  * socket, until when each module's lease lasts and what would have to be taken down. When a lease
- * ends without a word that the agent fenced the module itself, the guard takes the address off,
- * kills the module's processes and detaches its mounts. It also starts a dead agent again.
+ * ends without a word that the agent fenced the module itself, the guard takes the address off and
+ * freezes the module's processes; no file operation is answered, as the module's data process looks
+ * at the lease itself. The next agent goes on from there, or ends it. If none comes, the guard kills
+ * the processes and detaches the mounts. It also starts a dead agent again.
  *
  * It is no part of the data path, holds no data and decides nothing about who is primary. On the
  * way to a fence it starts no program and opens no file outside /proc and the cgroup file system,

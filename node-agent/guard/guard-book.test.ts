@@ -3,6 +3,7 @@ import type { GuardedModule } from "./fence-order.ts";
 import {
   DEAD_AGENT_GRACE_MS,
   GuardBook,
+  HELD_MS_MAX,
   HUNG_AGENT_KILL_MS,
   LIVE_AGENT_GRACE_MS,
 } from "./guard-book.ts";
@@ -62,7 +63,7 @@ describe("with a live agent", () => {
     const book = bookWith(shop({ isFencedByAgent: true }));
     expect(book.due(true, UNTIL + DEAD_AGENT_GRACE_MS - 1)).toEqual([]);
     expect(book.due(true, UNTIL + DEAD_AGENT_GRACE_MS)).toEqual([
-      { moduleId: "shop", targets: TARGETS },
+      { moduleId: "shop", targets: TARGETS, step: "hold", isOrphan: false },
     ]);
   });
 
@@ -157,6 +158,43 @@ describe("after the agent's death", () => {
     book.noteAgentDied();
     const renewed = shop({ leaseUntilBootMs: UNTIL + 5_000 });
     expect(isDueWithLiveAgent(book, renewed, UNTIL + 2_000)).toBe(false);
+  });
+});
+
+describe("what is held", () => {
+  const held = (): GuardBook => {
+    const book = bookWith(shop());
+    book.noteAgentDied();
+    const atMs = UNTIL + DEAD_AGENT_GRACE_MS;
+    expect(book.due(false, atMs)).toMatchObject([{ step: "hold", isOrphan: true }]);
+    book.noteHeld("shop", atMs);
+    return book;
+  };
+  const OVER = UNTIL + DEAD_AGENT_GRACE_MS + HELD_MS_MAX;
+
+  test("is taken down when no agent comes for it", () => {
+    expect(held().due(false, OVER - 1)).toEqual([]);
+    expect(held().due(false, OVER)).toMatchObject([{ step: "takeDown" }]);
+  });
+
+  test("is the matter of an agent that comes for it, until that one dies too", () => {
+    const book = held();
+    const taken = shop({ leaseUntilBootMs: null, isFencedByAgent: true });
+    expect(isDueWithLiveAgent(book, taken, OVER + 60_000)).toBe(false);
+    book.noteAgentDied();
+    expect(book.due(false, OVER + 60_000)).toMatchObject([{ step: "takeDown" }]);
+  });
+
+  test("is held anew after another lease", () => {
+    const book = held();
+    const again = shop({ leaseUntilBootMs: 20_000 });
+    expect(isDueWithLiveAgent(book, again, 19_000)).toBe(false);
+    book.noteAgentDied();
+    expect(book.due(false, 20_000 + DEAD_AGENT_GRACE_MS)).toMatchObject([{ step: "hold" }]);
+  });
+
+  test("in full at the end of the guard itself", () => {
+    expect(held().due(false, Number.MAX_VALUE)).toHaveLength(1);
   });
 });
 

@@ -15,6 +15,11 @@ export const LIVE_AGENT_GRACE_MS = 1_000;
 export const DEAD_AGENT_GRACE_MS = 100;
 /** Reports stay away for this long: the agent is stopped as a whole, whatever it looks like. */
 const SILENCE_MS_MAX = 500;
+/**
+ * What was held is taken down when no agent has taken it over for so long. As long as a primary that
+ * fenced itself waits for a grant (giveUpAfter): nothing runs and nothing is answered meanwhile.
+ */
+export const HELD_MS_MAX = 30_000;
 /** A main thread that hangs for this much longer than `hangAfterMs` never comes back. */
 export const HUNG_AGENT_KILL_MS = 10_000;
 
@@ -24,14 +29,25 @@ type Entry = {
   readonly isArmed: boolean;
   /** When the lease was seen to be gone (not: run out). */
   readonly goneAtBootMs: BootMs | null;
-  readonly isDone: boolean;
+  readonly stage: "running" | "held" | "down";
+  readonly heldAtBootMs: BootMs;
+  /** The agent that spoke of it is dead, and the next one has not spoken of it yet. */
+  readonly isOrphan: boolean;
 };
 
 /** A time in which the guard did not run though it should have. */
 export type Gap = { readonly fromBootMs: BootMs; readonly toBootMs: BootMs };
 
-/** One module to take down now. */
-export type DueFence = { readonly moduleId: ModuleId; readonly targets: FenceTargets };
+/**
+ * One module to fence now. `hold`: it must stand still, and a next agent may go on with it.
+ * `takeDown`: nobody came, so it must end.
+ */
+export type DueFence = {
+  readonly moduleId: ModuleId;
+  readonly targets: FenceTargets;
+  readonly step: "hold" | "takeDown";
+  readonly isOrphan: boolean;
+};
 
 export class GuardBook {
   readonly #entries = new Map<ModuleId, Entry>();
@@ -70,15 +86,23 @@ export class GuardBook {
     for (const [moduleId, entry] of this.#entries) {
       const { targets } = entry.module;
       if (targets === null || !this.#isDue(entry, isActing, nowBootMs)) continue;
-      due.push({ moduleId, targets });
+      const step = entry.stage === "held" ? "takeDown" : "hold";
+      due.push({ moduleId, targets, step, isOrphan: entry.isOrphan });
     }
     return due;
+  }
+
+  /** All of it stands still. */
+  noteHeld(moduleId: ModuleId, nowBootMs: BootMs): void {
+    const entry = this.#entries.get(moduleId);
+    if (entry === undefined) return;
+    this.#entries.set(moduleId, { ...entry, stage: "held", heldAtBootMs: nowBootMs });
   }
 
   /** All of it is down; it is fenced again only after a new lease. */
   noteFenced(moduleId: ModuleId): void {
     const entry = this.#entries.get(moduleId);
-    if (entry !== undefined) this.#entries.set(moduleId, { ...entry, isDone: true });
+    if (entry !== undefined) this.#entries.set(moduleId, { ...entry, stage: "down" });
   }
 
   /** The agent ended: nobody watches over the modules that it had fenced itself. */
@@ -86,7 +110,7 @@ export class GuardBook {
     this.#hungSinceBootMs = null;
     for (const [moduleId, entry] of this.#entries) {
       const module = { ...entry.module, isFencedByAgent: false };
-      this.#entries.set(moduleId, { ...entry, module, isArmed: true });
+      this.#entries.set(moduleId, { ...entry, module, isArmed: true, isOrphan: true });
     }
   }
 
@@ -97,9 +121,10 @@ export class GuardBook {
   }
 
   #isDue(entry: Entry, isActing: boolean, nowBootMs: BootMs): boolean {
-    const { module, isArmed, goneAtBootMs, isDone } = entry;
-    if (isDone || !isArmed) return false;
+    const { module, isArmed, goneAtBootMs, stage, heldAtBootMs } = entry;
+    if (stage === "down" || !isArmed) return false;
     if (isActing && module.isFencedByAgent) return false;
+    if (stage === "held") return nowBootMs >= heldAtBootMs + HELD_MS_MAX;
     const endedAtMs = module.leaseUntilBootMs ?? goneAtBootMs ?? 0;
     return isActing
       ? nowBootMs >= this.#afterGap(endedAtMs) + LIVE_AGENT_GRACE_MS
@@ -123,7 +148,9 @@ export class GuardBook {
       module,
       isArmed: isLive || (was?.isArmed ?? false),
       goneAtBootMs: isGone ? (was?.goneAtBootMs ?? nowBootMs) : null,
-      isDone: !isLive && (was?.isDone ?? false),
+      stage: isLive ? "running" : (was?.stage ?? "running"),
+      heldAtBootMs: was?.heldAtBootMs ?? 0,
+      isOrphan: false,
     };
   }
 }

@@ -4,7 +4,7 @@ import { lockCode } from "./lock-code.ts";
 /** `node guard-main.ts -- COMMAND ARGS…`: starts the agent with these words and stands guard. */
 
 const log = (line: string): void => {
-  process.stderr.write(`guard: ${line}\n`);
+  process.stderr.write(`${new Date().toISOString()} guard: ${line}\n`);
 };
 
 const separator = process.argv.indexOf("--");
@@ -17,6 +17,6 @@ if (file === undefined) {
   if (problem !== null) log(`its code may have to be read from the disk again (${problem})`);
   const guard = new Guard({ command: [file, ...args], log });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => guard.stop());
-  process.on("SIGHUP", () => {});
+  process.on("SIGHUP", () => guard.replaceAgent());
   process.exitCode = await guard.run();
 }

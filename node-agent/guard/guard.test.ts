@@ -7,6 +7,7 @@ import { bootMs } from "../adapters/linux/clock.ts";
 import { readCgroupFiles } from "../modules/cgroup.ts";
 import type { Containment } from "../modules/containment.ts";
 import { openContainment } from "../modules/open-containment.ts";
+import { readProcess } from "../modules/process-table.ts";
 import type { FenceTargets } from "./fence-order.ts";
 
 /** The real guard with a stub for an agent, in a network namespace and a cgroup of its own. */
@@ -84,6 +85,16 @@ class Node {
     return this.hasAddress && this.isMounted && this.containment.processIds().length >= 3;
   }
 
+  /** Nothing of it runs, and all of it may go on. */
+  get isHeld(): boolean {
+    const { cgroupPath } = this.containment;
+    const isStill =
+      cgroupPath === null
+        ? this.containment.processIds().every((id) => readProcess(id)?.state === "T")
+        : readFileSync(join(cgroupPath, "cgroup.events"), "utf8").includes("frozen 1");
+    return isStill && !this.hasAddress && this.isMounted && !this.containment.isEmpty();
+  }
+
   get isDown(): boolean {
     return !this.hasAddress && !this.isMounted && this.containment.isEmpty();
   }
@@ -138,7 +149,7 @@ describe.runIf(isRoot)("the guard (needs root)", () => {
     expect(node.agents).toHaveLength(1);
   });
 
-  test("fences a killed agent's module when the lease ends, and starts the agent again", async () => {
+  test("holds a killed agent's module when the lease ends, and starts the agent again", async () => {
     const node = new Node();
     await node.start("renews", 1_000);
     const [agent = 0] = node.agents;
@@ -146,20 +157,29 @@ describe.runIf(isRoot)("the guard (needs root)", () => {
     kill(agent);
     await until(() => node.agents.length === 2, "the agent runs again");
     expect(bootMs() - killedMs).toBeLessThan(5_000);
-    await until(() => node.isDown, "address, processes and mount are gone");
+    await until(() => node.isHeld, "the address is gone and the processes stand still");
     // Not before the lease was over. The bounds above it leave room for a busy machine.
     expect(bootMs() - killedMs).toBeGreaterThan(900);
     expect(bootMs() - killedMs).toBeLessThan(8_000);
   });
 
-  test("fences for an agent that lives but says nothing", async () => {
+  test("fences for an agent that lives but says nothing, and replaces it", async () => {
     const node = new Node();
     await node.start("silent", 700);
     expect(node.isUntouched).toBe(true);
-    await until(() => node.isDown, "address, processes and mount are gone");
-    expect(node.agents).toHaveLength(1);
-    const said = "shop: the lease ended and the agent did not fence it: done";
+    await until(() => node.isHeld, "the address is gone and the processes stand still");
+    const said = "shop: the lease ended and the agent did not fence it: held";
     await until(() => node.output.includes(said), "the guard says so");
+    await until(() => node.agents.length === 2, "another agent runs");
+  });
+
+  test("asked to replace the agent, starts another at once, and nothing is stopped for it", async () => {
+    const node = new Node();
+    await node.start("renews", 60_000);
+    node.guard?.kill("SIGHUP");
+    await until(() => node.agents.length === 2, "another agent runs");
+    expect(node.output).not.toContain("agent stopped in order");
+    expect(node.isUntouched).toBe(true);
   });
 
   test("asked to stop, asks the agent in order, and leaves nothing that needs a lease", async () => {
@@ -183,7 +203,7 @@ describe.runIf(isRoot)("an agent that reports through its heartbeat thread (need
       return bootMs() - startMs > 1_500;
     }, "two leases have passed");
     process.kill(node.agents[0] ?? 0, "SIGSTOP");
-    await until(() => node.isDown, "address, processes and mount are gone");
+    await until(() => node.isHeld, "the address is gone and the processes stand still");
   });
 
   test("notices that its guard has died", async () => {

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { bootMs } from "../adapters/linux/clock.ts";
 import { parseGuardReport } from "./fence-order.ts";
-import { GuardBook } from "./guard-book.ts";
-import { takeDown } from "./take-down.ts";
+import { type DueFence, GuardBook } from "./guard-book.ts";
+import { hold, takeDown } from "./take-down.ts";
 
 /** The descriptor by which the agent finds its guard, in this environment variable. */
 export const GUARD_DESCRIPTOR = 3;
@@ -15,12 +15,16 @@ const TICK_MS = 50;
 const GAP_MS = 500;
 /** Between attempts at what could not be taken down. */
 const REPEAT_MS = 500;
-const RESTART_MS_FIRST = 200;
+/** At once: the leases of what it served run out meanwhile. */
+const RESTART_MS_FIRST = 0;
+const RESTART_MS_NEXT = 200;
 const RESTART_MS_MAX = 10_000;
 /** An agent that lived this long has not failed at its start: the pause begins anew. */
 const HEALTHY_MS = 10_000;
 /** An agent asked to stop gets this long: its modules' stop scripts run meanwhile. */
 const STOP_MS_MAX = 600_000;
+/** An agent that is to be replaced lets its modules' scripts end first; no longer than this. */
+const REPLACE_MS_MAX = 60_000;
 /** Bytes without an end of line: more is not our agent speaking. */
 const LINE_BYTES_MAX = 1_048_576;
 
@@ -52,6 +56,21 @@ export class Guard {
     this.#start();
     this.#tick = setInterval(() => this.#look(), TICK_MS);
     return this.#ended.promise;
+  }
+
+  /**
+   * Has the agent end and starts it again at once, from the files that are there now: an upgrade.
+   * What it serves goes on meanwhile, for as long as the leases last; nothing is stopped for it.
+   */
+  replaceAgent(): void {
+    const agent = this.#agent;
+    if (this.#isStopping || agent === null) return;
+    this.#options.log("the agent is to be replaced");
+    this.#restartMs = 0;
+    agent.kill("SIGHUP");
+    setTimeout(() => {
+      if (agent === this.#agent) agent.kill("SIGKILL");
+    }, REPLACE_MS_MAX).unref();
   }
 
   /** Asks the agent to stop in order; a second time, or when that takes too long, it is killed. */
@@ -122,7 +141,7 @@ export class Guard {
       if (this.#isStopping) this.#finish(0);
       else this.#start();
     }, this.#restartMs);
-    this.#restartMs = Math.min(RESTART_MS_MAX, this.#restartMs * 2);
+    this.#restartMs = Math.min(RESTART_MS_MAX, Math.max(RESTART_MS_NEXT, this.#restartMs * 2));
   }
 
   #look(): void {
@@ -131,21 +150,34 @@ export class Guard {
       this.#book.noteGap({ fromBootMs: this.#lookedAtBootMs, toBootMs: nowBootMs });
     }
     this.#lookedAtBootMs = nowBootMs;
-    for (const { moduleId, targets } of this.#book.due(this.#agent !== null, nowBootMs)) {
-      if (nowBootMs - (this.#triedAtBootMs.get(moduleId) ?? 0) < REPEAT_MS) continue;
-      const problems = takeDown(targets);
-      this.#triedAtBootMs.set(moduleId, nowBootMs);
-      if (problems.length === 0) {
-        this.#book.noteFenced(moduleId);
-        this.#triedAtBootMs.delete(moduleId);
-      }
-      const outcome = problems.length === 0 ? "done" : problems.join("; ");
-      this.#options.log(`${moduleId}: the lease ended and the agent did not fence it: ${outcome}`);
+    for (const due of this.#book.due(this.#agent !== null, nowBootMs)) {
+      if (nowBootMs - (this.#triedAtBootMs.get(due.moduleId) ?? 0) < REPEAT_MS) continue;
+      this.#triedAtBootMs.set(due.moduleId, nowBootMs);
+      if (due.step === "hold") this.#hold(due, nowBootMs);
+      else this.#takeDown(due);
     }
     if (this.#agent !== null && this.#book.isAgentBeyondHope(nowBootMs)) {
       this.#options.log("the agent hangs and is killed");
       this.#agent.kill("SIGKILL");
     }
+  }
+
+  #hold(due: DueFence, nowBootMs: number): void {
+    const { moduleId, targets, isOrphan } = due;
+    const problems = hold(targets);
+    const outcome = problems.length === 0 ? "held" : problems.join("; ");
+    this.#options.log(`${moduleId}: the lease ended and the agent did not fence it: ${outcome}`);
+    // What cannot be made to stand still is ended.
+    if (problems.length > 0) this.#takeDown(due);
+    else this.#book.noteHeld(moduleId, nowBootMs);
+    // It would never learn that its module was stopped; the next one expects it.
+    if (!isOrphan) this.#agent?.kill("SIGKILL");
+  }
+
+  #takeDown({ moduleId, targets }: DueFence): void {
+    const problems = takeDown(targets);
+    if (problems.length === 0) this.#book.noteFenced(moduleId);
+    this.#options.log(`${moduleId}: taken down: ${problems.join("; ") || "done"}`);
   }
 
   /** Nobody watches any more, so nothing that needs a lease may stay. */

@@ -17,6 +17,19 @@ import type { FenceTargets } from "./fence-order.ts";
 const MNT_FORCE = 1;
 
 /**
+ * Makes what a module runs on this node stand still, so that it can go on later: the address first,
+ * then the processes. Sentences for what does not, empty when all is done. A process inside a file
+ * operation stops when that is answered, which it is not without a lease.
+ */
+export function hold(targets: FenceTargets): readonly string[] {
+  return [
+    ...targets.addresses.map(takeOffAddress),
+    writeCgroup(targets.cgroupPath, "cgroup.freeze"),
+    signalMarked(targets.processMark, "SIGSTOP"),
+  ].filter((problem) => problem !== null);
+}
+
+/**
  * Takes down what a module runs on this node; sentences for what could not be taken down, empty
  * when all is gone. May be repeated. In the order of harm: the address first, since a client that
  * reaches this node could be told what is not true any more; then the processes; then the mounts.
@@ -24,8 +37,9 @@ const MNT_FORCE = 1;
 export function takeDown(targets: FenceTargets): readonly string[] {
   return [
     ...targets.addresses.map(takeOffAddress),
-    killCgroup(targets.cgroupPath),
-    killMarked(targets.processMark),
+    // cgroup.kill (cgroups(7), Linux 5.14): SIGKILL for all of the tree, whatever it forks meanwhile.
+    writeCgroup(targets.cgroupPath, "cgroup.kill"),
+    signalMarked(targets.processMark, "SIGKILL"),
     ...targets.mounts.toReversed().map(detachMount),
   ].filter((problem) => problem !== null);
 }
@@ -39,11 +53,10 @@ function takeOffAddress(held: FenceTargets["addresses"][number]): string | null 
   return result < 0 ? `${held.address} on ${held.interfaceName}: ${errnoName(result)}` : null;
 }
 
-/** cgroup.kill (cgroups(7), Linux 5.14): SIGKILL for all of the tree, whatever it forks meanwhile. */
-function killCgroup(path: string | null): string | null {
+function writeCgroup(path: string | null, file: "cgroup.freeze" | "cgroup.kill"): string | null {
   if (path === null) return null;
   try {
-    writeFileSync(join(path, "cgroup.kill"), "1");
+    writeFileSync(join(path, file), "1");
     return null;
   } catch (cause) {
     const isGone = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
@@ -51,13 +64,13 @@ function killCgroup(path: string | null): string | null {
   }
 }
 
-function killMarked(mark: string | null): string | null {
+function signalMarked(mark: string | null, name: "SIGSTOP" | "SIGKILL"): string | null {
   if (mark === null) return null;
   const problems = processIds()
     .filter((id) => id !== process.pid && hasEnvironmentEntry(id, mark))
     .map((id) => {
       try {
-        process.kill(id, "SIGKILL");
+        process.kill(id, name);
         return null;
       } catch (cause) {
         const isGone = cause instanceof Error && "code" in cause && cause.code === "ESRCH";

@@ -11,7 +11,7 @@ import type { ModuleConfig } from "#model/module/config.ts";
 import type { ResourceState } from "#model/module/failover/rule.ts";
 import type { UnixMs } from "#model/shared/ids.ts";
 import { type CountedAction, countAction, type LoopLimits } from "#model/states/actions.ts";
-import type { ModuleState } from "#model/states/lifecycle.ts";
+import { isRunning, type ModuleState } from "#model/states/lifecycle.ts";
 import type { CheckResult } from "../checkers/checker.ts";
 import type { CheckerSet, CheckerSetOptions } from "../checkers/checker-set.ts";
 import type { NodeTimers, Timer } from "./clock.ts";
@@ -213,7 +213,9 @@ export class Checks {
 
   #tellBlocker(decision: CheckingDecision): void {
     this.#awaitsFirstResults = decision.awaitsFirstResults;
-    const isBlocked = decision.waitRules.length > 0 || decision.awaitsFirstResults;
+    // What runs already is not stopped to wait: after a restart of the agent nothing is known yet.
+    const mustAwait = decision.awaitsFirstResults && !isRunning(this.#state);
+    const isBlocked = decision.waitRules.length > 0 || mustAwait;
     const blocker = isBlocked ? decision.reason : null;
     if (blocker === this.#blocker) return;
     this.#blocker = blocker;

@@ -19,6 +19,7 @@ beforeEach(() => {
 function newPlane(prepare: (engine: FakeEngine, number: number) => void): DataPlane {
   return new DataPlane({
     cell,
+    takeOver: async () => null,
     sync: async () => {
       calls.push("sync");
       return isSynced;
@@ -162,6 +163,24 @@ describe("what goes wrong", () => {
     plane.serve(3, "peer");
     await told("detached");
     expect(kinds()).not.toContain("faulted");
+  });
+
+  test("a peer that could not be required is not waited for: the last order holds", async () => {
+    plane.serve(3, "none");
+    await told("serving");
+    engine(1).fail("requirePeer", { kind: "detached", detail: "it took too long" });
+    engine(1).emit({ kind: "attached", epoch: 3, attachmentId: "a" });
+    await told("detached");
+    expect(calls.slice(-2)).toEqual(["e1 requirePeer 3", "e1 acknowledgeAlone 3"]);
+  });
+
+  test("nor acknowledged without, where the protocol wants it", async () => {
+    plane.serve(3, "peer");
+    await told("serving");
+    engine(1).fail("requirePeer", { kind: "detached", detail: "it took too long" });
+    engine(1).emit({ kind: "attached", epoch: 3, attachmentId: "a" });
+    await told("detached");
+    expect(calls.at(-1)).toBe("e1 requirePeer 3");
   });
 
   test("a data thread that died fences only until its engine is replaced", async () => {

@@ -1,5 +1,6 @@
+import type { KeptPlane } from "#model/quorum/kept.ts";
 import { assertNever } from "#model/shared/assert.ts";
-import type { Epoch } from "#model/shared/ids.ts";
+import type { Epoch, NodeId } from "#model/shared/ids.ts";
 import type { LeaseCell } from "../peer/lease-cell.ts";
 import type {
   EngineEvent,
@@ -7,6 +8,7 @@ import type {
   PeerAddress,
   ReplicationEngine,
   SessionKey,
+  Standing,
 } from "../replication/engine.ts";
 
 /** What happened in the data plane, in the words of the quorum protocol's events. */
@@ -26,8 +28,18 @@ export type DataPlaneEvent =
   | { readonly kind: "closed"; readonly isSynced: boolean }
   | { readonly kind: "faulted"; readonly cause: string };
 
+/** An engine that an earlier agent opened, and where it stands. */
+export type TakenOverEngine = {
+  readonly engine: ReplicationEngine;
+  readonly standing: Standing;
+  readonly port: number;
+  readonly dataIsComplete: boolean;
+};
+
 export type DataPlaneOptions = {
   newEngine(): ReplicationEngine;
+  /** What outlived an earlier agent; null: nothing did. Asked once, before all else. */
+  takeOver(open: OpenOptions): Promise<TakenOverEngine | null>;
   /** Brings this node's copy to its disk; false when that failed, or nobody can tell. */
   sync(): Promise<boolean>;
   readonly open: OpenOptions;
@@ -49,6 +61,8 @@ export class DataPlane {
   #addresses: readonly PeerAddress[] = [];
   #engine: ReplicationEngine | null = null;
   #mode: { readonly epoch: Epoch; readonly role: "primary" | "secondary" } | null = null;
+  /** What the protocol ordered last. */
+  #acknowledgedBy: "peer" | "none" = "peer";
   #queue: Promise<void> = Promise.resolve();
   #askedAttachment: string | null = null;
   #closing = 0;
@@ -82,6 +96,33 @@ export class DataPlane {
     return this.#engine;
   }
 
+  /**
+   * Goes on with what outlived an earlier agent, if `mayKeep` agrees; otherwise that is closed.
+   * Before anything else is asked of this data plane.
+   */
+  async keep(peer: NodeId, mayKeep: (plane: KeptPlane) => boolean): Promise<KeptPlane | null> {
+    const taken = await this.#options.takeOver(this.#options.open);
+    if (taken === null) return null;
+    const { engine, standing, port, dataIsComplete } = taken;
+    const { role, epoch, isAttached, isPeerRequired } = standing;
+    const isComplete = isAttached && (isPeerRequired || role === "secondary");
+    const plane: KeptPlane =
+      role === "primary"
+        ? { role, epoch, attached: isComplete ? [peer] : [] }
+        : { role, epoch, isAttached };
+    if (!mayKeep(plane)) {
+      await engine.close({ lazy: true });
+      return null;
+    }
+    engine.onEvent((event) => this.#onEngineEvent(engine, event));
+    this.#engine = engine;
+    this.#mode = { epoch, role };
+    this.#options.onEvent({ kind: "opened", port, dataIsComplete });
+    // That the peer must acknowledge was not said any more: as if it were attached now.
+    if (isAttached && !isComplete) this.#onAttached(engine, epoch);
+    return plane;
+  }
+
   addSession(session: SessionKey): void {
     // Two are kept: the newest, and the one that a connection may still be opened under.
     const older = [...this.#sessions.keys()].slice(0, -1);
@@ -101,6 +142,7 @@ export class DataPlane {
       if (engine === null) return;
       const isServing = this.#mode?.role === "primary" && this.#mode.epoch === epoch;
       this.#options.cell.serve(epoch);
+      this.#acknowledgedBy = ackBy;
       const done = isServing
         ? await (ackBy === "none" ? engine.acknowledgeAlone(epoch) : engine.requirePeer(epoch))
         : await engine.serve({ epoch, ackBy });
@@ -317,8 +359,14 @@ export class DataPlane {
     this.#then(async () => {
       const done = await engine.requirePeer(epoch);
       if (engine !== this.#engine) return;
-      if (done.ok) this.#options.onEvent({ kind: "attachedAsPrimary", epoch });
-      else this.#options.onEvent({ kind: "detached", cause: describe(done.error) });
+      if (done.ok) {
+        this.#options.onEvent({ kind: "attachedAsPrimary", epoch });
+        return;
+      }
+      // The protocol hears of no attachment, so it gives no new order: its last one holds. Without
+      // this every write would wait for good for a node that nobody counts on.
+      if (this.#acknowledgedBy === "none") await engine.acknowledgeAlone(epoch);
+      this.#options.onEvent({ kind: "detached", cause: describe(done.error) });
     });
   }
 }

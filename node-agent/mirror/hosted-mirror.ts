@@ -85,7 +85,11 @@ export class HostedMirror {
       this.#options.tell({ kind: "configurationChanged", severity: "E", text });
     }
     try {
-      await this.module.start(BOOT[config.service.boot]);
+      const kept = await this.module.start(BOOT[config.service.boot]);
+      const isAttached =
+        kept?.role === "primary" ? kept.attached.length > 0 : kept?.isAttached === true;
+      // Since when it is, went with the agent that knew it.
+      if (isAttached) this.#attachedSinceMs = this.#options.nowUnixMs();
     } catch (error) {
       this.#started.resolve(false);
       throw error;

@@ -1,6 +1,7 @@
 import type { EventKind } from "#model/contract/events.ts";
 import type { MirrorConfig } from "#model/module/config.ts";
 import type { NodeDisk } from "#model/quorum/disk.ts";
+import { type KeptPlane, mayKeep } from "#model/quorum/kept.ts";
 import type { Command, NodeConfig, NodeEffect, NodeEvent } from "#model/quorum/types.ts";
 import { assertNever } from "#model/shared/assert.ts";
 import { areEqual } from "#model/shared/equal.ts";
@@ -10,6 +11,7 @@ import type { Heartbeats, HeartbeatView, PromiseTerms } from "../peer/heartbeats
 import type { LeaseCell } from "../peer/lease-cell.ts";
 import type { NodeClock, NodeTimers, Timer } from "./clock.ts";
 import type { DataPlane, DataPlaneEvent } from "./data-plane.ts";
+import type { LifeCycleWord } from "./life-cycle-word.ts";
 import { MountGate } from "./mount-gate.ts";
 import { QuorumLoop } from "./quorum-loop.ts";
 import type { QuorumStore } from "./quorum-store.ts";
@@ -36,6 +38,8 @@ export type MirrorModuleOptions = {
   readonly store: Pick<QuorumStore, "read" | "write">;
   readonly bootId: string;
   readonly incarnation: string;
+  /** How far the scripts of this module are, where the next agent finds it. */
+  readonly lifeCycle: Pick<LifeCycleWord, "read" | "write">;
   sign(text: string): string;
   newId(): string;
   /** What lies in the replicated directories, looked at before anything is mounted. */
@@ -115,21 +119,62 @@ export class MirrorModule {
     );
   }
 
-  /** Takes away what an earlier agent left, then begins the protocol from what is on the disk. */
-  async start(atBoot: "start" | "stop" | "asBefore"): Promise<void> {
+  /**
+   * Goes on with what outlived an earlier agent, or takes away what it left; then begins the protocol
+   * from what is on the disk. The data plane that was kept, or null.
+   */
+  async start(atBoot: "start" | "stop" | "asBefore"): Promise<KeptPlane | null> {
     const { store, bootId, incarnation, cell, heartbeats, moduleId } = this.#options;
     // First, as what the cleaning tells leads to what is said to the guard about the module.
     heartbeats.setModule({ moduleId, cell });
-    await this.service.cleanUp();
     const { disk, isDiskLost, detail } = store.read();
+    const kept = await this.#keep(isDiskLost ? null : disk);
+    if (kept === null) await this.service.cleanUp();
     if (isDiskLost) this.#say("decided", "C", `the quorum file counts as lost: ${detail}`);
-    const data = this.#options.inspectData();
+    // Not through a mount that is held: this thread would wait for itself.
+    const data = kept === null ? this.#options.inspectData() : "hasData";
     const newHistoryId = this.#options.newId();
     this.#post({
       ...{ kind: "started", disk, isDiskLost, bootId, incarnation, data, atBoot, newHistoryId },
       nowUnixMs: this.#options.clock.unixMs(),
+      ...(kept === null ? {} : { kept, isServiceUp: true }),
     });
+    // What was kept is held until the protocol has spoken; it may have a grant already.
+    if (kept !== null && !this.#isFenced) {
+      this.data.thaw();
+      void this.service.thaw();
+    }
     this.#tickAgain();
+    return kept;
+  }
+
+  /**
+   * Only an application that stood in its state, between two moves of its scripts, is kept, and only
+   * together with its mounts. No reply leaves before this agent has a grant of its own.
+   */
+  async #keep(disk: NodeDisk | null): Promise<KeptPlane | null> {
+    const { cell, lifeCycle, quorum, bootId } = this.#options;
+    const stood = lifeCycle.read();
+    const state = stood?.to === null ? stood.state : "STOP";
+    const kept = await this.data.keep(this.#peer, (plane) => {
+      const isUp = plane.role === "primary" ? isServing(state) : state === "SECOND";
+      return isUp && disk?.bootId === bootId && mayKeep(disk, plane, quorum.self);
+    });
+    if (kept === null) {
+      cell.clear();
+      return null;
+    }
+    this.data.fence();
+    cell.setWitnessGrant(null);
+    cell.setStandingVote(null);
+    if (kept.role === "primary") {
+      this.#gate.open();
+      this.#hasServed = true;
+    }
+    this.#arrived = state;
+    this.service.adopt(state);
+    this.#say("decided", "S", `goes on as ${state} where an earlier agent ended`);
+    return kept;
   }
 
   get why(): string {

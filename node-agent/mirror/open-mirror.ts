@@ -14,14 +14,27 @@ import type { InstalledModule } from "../configuration/module-store.ts";
 import type { Containment } from "../modules/containment.ts";
 import type { Heartbeats } from "../peer/heartbeats.ts";
 import { LeaseCell } from "../peer/lease-cell.ts";
-import type { EngineEvent, ReplicationEngine } from "../replication/engine.ts";
+import type { ModuleMemory } from "../peer/module-memory.ts";
+import type { EngineEvent, OpenOptions, ReplicationEngine } from "../replication/engine.ts";
 import type { NodeClock, NodeTimers } from "./clock.ts";
-import { DataPlane } from "./data-plane.ts";
+import { DataPlane, type TakenOverEngine } from "./data-plane.ts";
+import { LifeCycleWord } from "./life-cycle-word.ts";
 import type { MirrorMachine } from "./machine.ts";
 import { MirrorModule, type ModuleHappening } from "./mirror-module.ts";
 import { Service } from "./service.ts";
 
 import type { Witness } from "./witness.ts";
+
+/** What an earlier agent left of a module: see node-agent/data-process/survivor.ts. */
+export interface Survivor {
+  /** The memory that the module's parts share, as it was when that agent ended. */
+  readonly memory: ModuleMemory;
+  /**
+   * The engine that goes on, with where it stands; null when it cannot be taken over. Then it has
+   * been ended, and its mounts are gone.
+   */
+  takeOver(open: OpenOptions): Promise<TakenOverEngine | null>;
+}
 
 /** What the agent offers to each of its mirror modules. */
 export type MirrorPorts = {
@@ -38,12 +51,15 @@ export type MirrorPorts = {
   readonly productDirectory: string;
   /** Folder of the commands that scripts may call. */
   readonly commandsDirectory: string;
-  /** The agent, its guard: never stopped by a fence. */
-  readonly sparedProcessIds: readonly number[];
+  /** The agent, its guard, what answers file operations: never stopped by a fence. */
+  sparedProcessIds(): readonly number[];
   readonly replicationListen: { readonly host: string; readonly port: number };
   sign(text: string): string;
   newId(): string;
   newEngine(): ReplicationEngine;
+  newMemory(): ModuleMemory;
+  /** What an earlier agent left of a module, by the module's folder in the state directory. */
+  findSurvivor(folder: string): Survivor | null;
   /** This agent cannot go on: the guard fences what is left of it and starts a new one. */
   restartAgent(why: string): void;
   tell(happening: ModuleHappening): void;
@@ -81,7 +97,9 @@ export function openMirror(
   const quorum = quorumConfig(ports, installed, config, nodes);
   if (!quorum.ok) return quorum;
   const { moduleId } = installed;
-  const cell = new LeaseCell();
+  const survivor = ports.findSurvivor(folder);
+  const cell = new LeaseCell(survivor?.memory ?? ports.newMemory());
+  const lifeCycle = new LifeCycleWord(cell.buffer);
   const { machine } = ports;
   const containment = machine.openContainment(ports.nodeId, moduleId);
   const trees = (config.rfs?.replicated ?? []).map(({ dir }) => dir);
@@ -101,7 +119,7 @@ export function openMirror(
     },
   });
   const module = new MirrorModule({
-    ...{ moduleId, config, cell, quorum: quorum.value },
+    ...{ moduleId, config, cell, lifeCycle, quorum: quorum.value },
     clock: ports.clock,
     timers: ports.timers,
     heartbeats: ports.heartbeats,
@@ -119,6 +137,7 @@ export function openMirror(
     newDataPlane: (onEvent) =>
       new DataPlane({
         newEngine: ports.newEngine,
+        takeOver: async (open) => (await survivor?.takeOver(open)) ?? null,
         sync: () => machine.syncData(trees),
         cell,
         onEngineEvent: ports.onEngineEvent,
@@ -137,7 +156,10 @@ export function openMirror(
         },
       }),
     newService: (onEvent, beforeServing, isInMaintenance) =>
-      new Service({ parts, beforeServing, isInMaintenance, onEvent }),
+      new Service({
+        ...{ parts, beforeServing, isInMaintenance, onEvent },
+        save: (record) => lifeCycle.write(record),
+      }),
   });
   const { timers } = quorum.value;
   return ok({ module, cell, timers, trees, containment });

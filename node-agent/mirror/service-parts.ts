@@ -21,7 +21,7 @@ export type MachineParts = {
   /** Mount points of the replicated trees: whoever uses them is part of the module. */
   readonly mountPoints: readonly string[];
   /** Never stopped by the fence: the agent's own processes. */
-  readonly sparedProcessIds: readonly number[];
+  sparedProcessIds(): readonly number[];
   nowUnixMs(): UnixMs;
 };
 

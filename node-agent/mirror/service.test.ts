@@ -46,11 +46,12 @@ function open(action: ProcConfig["action"]): Service {
       directories: module.directories,
       containment: module.containment,
       mountPoints: [],
-      sparedProcessIds: [],
+      sparedProcessIds: () => [],
       nowUnixMs: () => performance.now(),
     }),
     beforeServing: async () => true,
     isInMaintenance: () => isInMaintenance,
+    save: () => undefined,
     onEvent: (event) => events.push(event),
   });
   return service;

@@ -2,7 +2,12 @@ import type { CheckingAction } from "#model/checking/decide-checks.ts";
 import { assertNever } from "#model/shared/assert.ts";
 import { isServing, type ModuleState, type ScriptAction } from "#model/states/lifecycle.ts";
 import type { ModuleFence } from "../modules/fence.ts";
-import { type LifeCycleView, ModuleLifeCycle, type ScriptEvent } from "../modules/life-cycle.ts";
+import {
+  type LifeCycleRecord,
+  type LifeCycleView,
+  ModuleLifeCycle,
+  type ScriptEvent,
+} from "../modules/life-cycle.ts";
 import type { ScriptRunner } from "../modules/script-runner.ts";
 import type { HeldAddress, VirtualAddress } from "../vip/virtual-address.ts";
 import type { Checks, ChecksOptions } from "./checks.ts";
@@ -60,6 +65,8 @@ export type ServiceOptions = {
   beforeServing(): Promise<boolean>;
   /** A person works on the machines: checkers are watched and not obeyed. */
   isInMaintenance(): boolean;
+  /** Keeps how far the scripts are where the next agent finds it. */
+  save(record: LifeCycleRecord): void;
   onEvent(event: ServiceEvent): void;
 };
 
@@ -95,13 +102,12 @@ export class Service {
     this.#addresses = addresses;
     this.#lifeCycle = new ModuleLifeCycle({
       scripts: this.#scripts,
-      // An agent that died took the mounts with it, so nothing of the application can be adopted.
       initial: { state: "STOP", to: null },
       hooks: {
         before: (from, to) => this.#beforeMove(from, to),
         after: (from, to) => this.#afterMove(from, to),
       },
-      save: () => undefined,
+      save: (record) => options.save(record),
       onChange: (view) => this.#onChange(view),
       onScript: (event) => options.onEvent({ kind: "script", event }),
     });
@@ -136,8 +142,17 @@ export class Service {
     return this.#fence.warnings();
   }
 
+  /**
+   * The application of an earlier agent runs on, in this state. Whether it is frozen, and where the
+   * address is, nobody knows yet: a `freeze` or a `thaw` follows.
+   */
+  adopt(state: ModuleState): void {
+    this.#lifeCycle.adopt(state);
+  }
+
   /** Takes away what an earlier agent may have left: processes, addresses. */
   async cleanUp(): Promise<void> {
+    this.#options.save({ state: "STOP", to: null });
     await this.#releaseAddresses(true);
     await this.#fence.kill(KILL_MS_MAX);
     await this.#fence.thaw();

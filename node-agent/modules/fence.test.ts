@@ -73,7 +73,7 @@ describe.runIf(isRoot)("processes that use a module's directories (needs root)",
       mountPoints: () => [place],
       units: [],
       systemd: null,
-      sparedProcessIds: [],
+      sparedProcessIds: () => [],
     });
     const frozen = await fence.freeze(5_000);
     expect(frozen.otherProcessIds).toEqual([inside]);
@@ -93,7 +93,7 @@ describe.runIf(isRoot)("processes that use a module's directories (needs root)",
       mountPoints: () => [place],
       units: [],
       systemd: null,
-      sparedProcessIds: [inside],
+      sparedProcessIds: () => [inside],
     });
     expect((await fence.kill(5_000)).otherProcessIds).toEqual([]);
     expect(readProcess(inside)?.state).toBe("S");
@@ -128,7 +128,7 @@ describe("systemd units", () => {
       mountPoints: () => [],
       units: [unitName("app")],
       systemd,
-      sparedProcessIds: [],
+      sparedProcessIds: () => [],
     });
 
   test("are killed and kept down", async () => {

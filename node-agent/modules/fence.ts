@@ -15,7 +15,7 @@ export type FenceOptions = {
   /** null: systemd does not run this machine. */
   readonly systemd: Systemd | null;
   /** Never touched: the agent with its guard, which have the directories below the mounts open. */
-  readonly sparedProcessIds: readonly number[];
+  sparedProcessIds(): readonly number[];
   readonly findMountUsers?: (places: readonly string[], waitMsMax: number) => Promise<MountUsers>;
 };
 
@@ -96,7 +96,7 @@ export class ModuleFence {
     const { containment, mountPoints, sparedProcessIds } = this.#options;
     const find = this.#options.findMountUsers ?? scanMountUsers;
     const { users, isComplete } = await find(mountPoints(), waitMsMax);
-    const known = new Set([...containment.processIds(), ...sparedProcessIds, process.pid]);
+    const known = new Set([...containment.processIds(), ...sparedProcessIds(), process.pid]);
     return { users: users.filter(({ processId }) => !known.has(processId)), isComplete };
   }
 

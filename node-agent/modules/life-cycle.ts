@@ -114,6 +114,18 @@ export class ModuleLifeCycle {
     this.#drive();
   }
 
+  /**
+   * The application of an earlier agent stands here, as its record says. Only for a life cycle that
+   * has not begun.
+   */
+  adopt(state: ModuleState): void {
+    this.#state = state;
+    this.#shown = state;
+    this.#target = state;
+    this.#options.save({ state, to: null });
+    this.#options.onChange(this.view);
+  }
+
   /** Resolves when no script runs and the target is reached; at once when that is so already. */
   async settled(): Promise<void> {
     while (this.#driving !== null) await this.#driving;
@@ -178,12 +190,14 @@ export class ModuleLifeCycle {
   }
 
   async #restartInPlace(services: string | null): Promise<void> {
-    const { hooks } = this.#options;
+    const { hooks, save } = this.#options;
     this.#restart = null;
+    save({ state: this.#state, to: this.#state });
     this.#options.onChange(this.view);
     await hooks.before(this.#state, this.#state);
     await this.#runAll(restartCalls(this.#state, services));
     await hooks.after(this.#state, this.#state);
+    save({ state: this.#state, to: null });
   }
 
   async #runAll(calls: readonly ScriptCall[]): Promise<void> {

@@ -36,6 +36,7 @@ import type { FenceTargets, GuardReport } from "../guard/fence-order.ts";
 import { HangWatch } from "./hang-watch.ts";
 import type { PromiseAnswer, PromiseTerms } from "./heartbeats.ts";
 import { LeaseCell, MainProgress } from "./lease-cell.ts";
+import { isSameMemory, type ModuleMemory } from "./module-memory.ts";
 import type { DatagramSealer } from "./sealed-datagram.ts";
 import type { ThreadCommand, ThreadEvent, ThreadOptions } from "./thread-messages.ts";
 
@@ -184,8 +185,9 @@ export class HeartbeatCore {
     return member;
   }
 
-  #setModule(moduleId: ModuleId, buffer: SharedArrayBuffer): boolean {
-    if (this.#members.get(moduleId)?.cell.buffer === buffer) return false;
+  #setModule(moduleId: ModuleId, buffer: ModuleMemory): boolean {
+    const was = this.#members.get(moduleId);
+    if (was !== undefined && isSameMemory(was.cell.buffer, buffer)) return false;
     this.#members.set(moduleId, {
       cell: new LeaseCell(buffer),
       state: undefined,

@@ -1,9 +1,9 @@
-import { assert } from "#model/shared/assert.ts";
 import type { BootMs, Epoch } from "#model/shared/ids.ts";
+import { MEMORY_BYTES, type ModuleMemory, wordsOf } from "./module-memory.ts";
 
 /**
  * The shared lease word: one small piece of shared memory per mirror module, in which the threads
- * of the agent see at once whether this node may answer as primary.
+ * of the agent and of the module's data process see at once whether this node may answer as primary.
  *
  * | written by         | what                                                                  |
  * | ------------------ | --------------------------------------------------------------------- |
@@ -35,8 +35,6 @@ const WORD = {
   dataProgress: 11,
 } as const;
 
-const WORDS = 16;
-
 /** A time-limited vote as its holder counts it. */
 export type CountedGrant = {
   readonly epoch: Epoch;
@@ -63,13 +61,12 @@ const WITNESS: GrantWords = {
 /** One module's shared words. Each thread makes its own from the same `buffer`. */
 export class LeaseCell {
   /** Goes to other threads in `workerData` or a message; shared, not copied. */
-  readonly buffer: SharedArrayBuffer;
+  readonly buffer: ModuleMemory;
   readonly #words: BigInt64Array;
 
-  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(WORDS * 8)) {
-    assert(buffer.byteLength === WORDS * 8, "a lease cell has 16 words");
+  constructor(buffer: ModuleMemory = new SharedArrayBuffer(MEMORY_BYTES)) {
     this.buffer = buffer;
-    this.#words = new BigInt64Array(buffer);
+    this.#words = wordsOf(buffer);
   }
 
   /**
@@ -78,6 +75,11 @@ export class LeaseCell {
    */
   serve(epoch: Epoch | null): void {
     this.#store(WORD.servingEpoch, epoch ?? 0);
+  }
+
+  /** Nothing that an earlier agent noted here counts any more. Before any thread uses the cell. */
+  clear(): void {
+    for (const word of Object.values(WORD)) this.#store(word, 0);
   }
 
   /** The epoch that the main thread serves, or null. */

@@ -1,6 +1,7 @@
 import type { BootMs, Epoch, ModuleId, NodeId } from "#model/shared/ids.ts";
 import type { FenceTargets } from "../guard/fence-order.ts";
 import type { HeartbeatView, PromiseAnswer, PromiseTerms } from "./heartbeats.ts";
+import type { ModuleMemory } from "./module-memory.ts";
 import type { SessionKeys } from "./session-keys.ts";
 
 /** One network as the thread needs it; the port is the same on every address of a node. */
@@ -32,7 +33,7 @@ export type ThreadCommand =
   | {
       readonly kind: "setModule";
       readonly moduleId: ModuleId;
-      readonly cell: SharedArrayBuffer;
+      readonly cell: ModuleMemory;
     }
   | { readonly kind: "removeModule"; readonly moduleId: ModuleId }
   /** The state as JSON text: the thread carries it without looking inside. */

@@ -10,7 +10,7 @@ import { ERRNO, errnoName } from "../adapters/linux/errno.ts";
 import type { BlockingCalls, FuseService } from "../fuse/ports.ts";
 import type { Acceptor } from "./acceptor.ts";
 import type { Command, CommandResult, ToCore } from "./core-messages.ts";
-import type { EngineError, EngineEvent, EngineMetrics, PeerAddress } from "./engine.ts";
+import type { EngineError, EngineEvent, EngineMetrics, PeerAddress, Standing } from "./engine.ts";
 import type { LeaseGate } from "./lease-gate.ts";
 import type { PrimarySide } from "./primary-side.ts";
 import type { SecondarySide } from "./secondary-side.ts";
@@ -119,6 +119,9 @@ export class CoreCommands {
         return;
       case "metrics":
         this.#parts.reply(id, ok(this.#metrics()));
+        return;
+      case "standing":
+        this.#parts.reply(id, ok(this.#standing()));
         return;
       case "close":
         this.#close(id);
@@ -287,6 +290,17 @@ export class CoreCommands {
       this.#stalledAtMs = null;
       emit({ kind: "caughtUp", epoch: this.#epoch });
     }
+  }
+
+  #standing(): Standing {
+    const { sender, primary, secondary } = this.#parts;
+    const isPrimary = this.#role === "primary";
+    return {
+      role: this.#role,
+      epoch: this.#epoch,
+      isAttached: isPrimary ? primary.isAttached : secondary.isAttachedIn(this.#epoch),
+      isPeerRequired: isPrimary && sender.window.isPeerRequired,
+    };
   }
 
   #metrics(): EngineMetrics {

@@ -6,7 +6,15 @@
 import type { MessagePort } from "node:worker_threads";
 import type { Epoch } from "#model/shared/ids.ts";
 import type { Result } from "#model/shared/result.ts";
-import type { EngineError, EngineEvent, EngineMetrics, PeerAddress, SessionKey } from "./engine.ts";
+import type { ModuleMemory } from "../peer/module-memory.ts";
+import type {
+  EngineError,
+  EngineEvent,
+  EngineMetrics,
+  PeerAddress,
+  SessionKey,
+  Standing,
+} from "./engine.ts";
 import type { ResyncSpec, TreeSpec } from "./resync-link.ts";
 import type { SyncMode } from "./sender.ts";
 
@@ -17,9 +25,9 @@ export type Command =
       readonly kind: "acknowledgeAlone" | "requirePeer" | "follow" | "refuseBelow" | "startResync";
       readonly epoch: Epoch;
     }
-  | { readonly kind: "drain" | "flush" | "metrics" | "close" };
+  | { readonly kind: "drain" | "flush" | "metrics" | "standing" | "close" };
 
-export type CommandResult = Result<number | EngineMetrics | undefined, EngineError>;
+export type CommandResult = Result<number | EngineMetrics | Standing | undefined, EngineError>;
 
 export type ToCore =
   | { readonly kind: "command"; readonly id: number; readonly command: Command }
@@ -50,7 +58,7 @@ export type CoreStart = {
   readonly nodeId: string;
   readonly trees: readonly (TreeSpec & { readonly device: number })[];
   readonly listenerFd: number;
-  readonly leaseCell: SharedArrayBuffer;
+  readonly leaseCell: ModuleMemory;
   readonly stateDirectory: string;
   readonly syncMode: SyncMode;
   readonly replTimeoutMs: number;

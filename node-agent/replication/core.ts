@@ -7,7 +7,7 @@
 
 import type { BootMs } from "#model/shared/ids.ts";
 import { ERRNO } from "../adapters/linux/errno.ts";
-import { POLLIN } from "../adapters/linux/poll.ts";
+import { POLLERR, POLLIN } from "../adapters/linux/poll.ts";
 import type { BlockingCalls, FuseService } from "../fuse/ports.ts";
 import type { LeaseCell } from "../peer/lease-cell.ts";
 import type { Acceptor } from "./acceptor.ts";
@@ -143,7 +143,8 @@ export class Core {
       if (slot >= this.#slots) return;
       const { events } = one;
       if (events === 0) this.#isHeldBack = true;
-      this.#poll.set(slot, events === 0 ? -1 : one.fd, events);
+      const isWatched = events !== 0 || one.isAlwaysWatched === true;
+      this.#poll.set(slot, isWatched ? one.fd : -1, events);
       this.#polled[slot] = one;
       slot += 1;
     };
@@ -164,16 +165,23 @@ export class Core {
       this.#nowMs >= this.#requestsNotBeforeMs;
     let isGone = false;
     return {
-      fd: server.device,
+      get fd() {
+        return isGone ? -1 : server.device;
+      },
+      isAlwaysWatched: true,
       get events() {
         return !isGone && isWanted() ? POLLIN : 0;
       },
-      onReady: () => {
-        if (!isWanted()) return;
-        const { slowMs } = this.#parts.primary;
-        const handled = server.handleReadable(slowMs > 0 ? 1 : REQUESTS_PER_TURN);
-        if (slowMs > 0) this.#requestsNotBeforeMs = this.#nowMs + slowMs;
-        if (handled !== -ERRNO.ENODEV) return;
+      onReady: (ready) => {
+        // The kernel says so of a mount that was taken away, also while no request is wanted.
+        let isLost = (ready & POLLERR) !== 0;
+        if (!isLost && isWanted()) {
+          const { slowMs } = this.#parts.primary;
+          const handled = server.handleReadable(slowMs > 0 ? 1 : REQUESTS_PER_TURN);
+          if (slowMs > 0) this.#requestsNotBeforeMs = this.#nowMs + slowMs;
+          isLost = handled === -ERRNO.ENODEV;
+        }
+        if (!isLost || isGone) return;
         isGone = true;
         this.#parts.commands.onDeviceGone();
       },

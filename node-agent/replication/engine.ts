@@ -20,6 +20,7 @@
 import type { LatencyCounts } from "#model/replication/latency-histogram.ts";
 import type { BootMs, Epoch, NodeId } from "#model/shared/ids.ts";
 import type { Result } from "#model/shared/result.ts";
+import type { ModuleMemory } from "../peer/module-memory.ts";
 import type { SessionKeys } from "../peer/session-keys.ts";
 import type { SyncMode } from "./sender.ts";
 
@@ -40,7 +41,7 @@ export type OpenOptions = {
   /** Where the data thread listens for the peer. Port 0: any free one, see `Opened`. */
   readonly listen: { readonly host: string; readonly port: number };
   /** The module's lease cell (node-agent/peer/lease-cell.ts): looked at before every reply. */
-  readonly leaseCell: SharedArrayBuffer;
+  readonly leaseCell: ModuleMemory;
   /** A folder of the module in the agent's state directory: resync marker, files set aside. */
   readonly stateDirectory: string;
   /** When a plain write is answered. @default "write" */
@@ -59,6 +60,17 @@ export type Opened = {
   readonly dataIsComplete: boolean;
   /** True when every tree was found without a single entry (a fresh pair may start by itself). */
   readonly dataIsEmpty: boolean;
+};
+
+/** Where the data thread stands now. */
+export type Standing = {
+  readonly role: "primary" | "secondary";
+  /** The newest that it was told of; 0: none. */
+  readonly epoch: Epoch;
+  /** The live stream of `epoch` runs, and its copy is complete. */
+  readonly isAttached: boolean;
+  /** Primary: each operation needs the peer's acknowledgement. */
+  readonly isPeerRequired: boolean;
 };
 
 export type EngineError =

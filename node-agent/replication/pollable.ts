@@ -3,6 +3,8 @@ export interface Pollable {
   readonly fd: number;
   /** Bits of POLLIN and POLLOUT; 0 for not now. */
   readonly events: number;
+  /** Its end is looked for also while it waits for nothing. */
+  readonly isAlwaysWatched?: boolean;
   onReady(ready: number): void;
 }
 

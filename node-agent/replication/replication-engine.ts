@@ -27,6 +27,7 @@ import type {
   ReplicatedTree,
   ReplicationEngine,
   SessionKey,
+  Standing,
 } from "./engine.ts";
 import { incompleteMarker, joinedMarker } from "./incomplete-marker.ts";
 
@@ -47,11 +48,17 @@ type Running = {
 const CLOSED: EngineError = { kind: "wrongState", detail: "the engine is not open" };
 
 /** A new engine: opened once, closed once. */
-export function newReplicationEngine(): ReplicationEngine {
+export function newReplicationEngine(): LocalEngine {
   return new MirrorEngine();
 }
 
-class MirrorEngine implements ReplicationEngine {
+/** An engine whose data thread is one of this process. */
+export interface LocalEngine extends ReplicationEngine {
+  /** Null: it is not open, or its data thread has ended. */
+  standing(): Promise<Standing | null>;
+}
+
+class MirrorEngine implements LocalEngine {
   #running: Running | null = null;
   #isUsed = false;
   #role: "primary" | "secondary" = "secondary";
@@ -166,7 +173,14 @@ class MirrorEngine implements ReplicationEngine {
 
   async metrics(): Promise<EngineMetrics | null> {
     const done = await this.#running?.thread.ask({ kind: "metrics" });
-    return done?.ok === true && typeof done.value === "object" ? done.value : null;
+    const value = done?.ok === true ? done.value : undefined;
+    return typeof value === "object" && "bytesSent" in value ? value : null;
+  }
+
+  async standing(): Promise<Standing | null> {
+    const done = await this.#running?.thread.ask({ kind: "standing" });
+    const value = done?.ok === true ? done.value : undefined;
+    return typeof value === "object" && "role" in value ? value : null;
   }
 
   async close(o: { readonly lazy: boolean }): Promise<void> {

@@ -64,6 +64,12 @@ export class SecondarySide {
     return this.#worker !== null;
   }
 
+  /** A complete copy takes the live stream of exactly this epoch. */
+  isAttachedIn(epoch: Epoch): boolean {
+    const { phase, followed } = this.order;
+    return phase === "live" && this.#copy === "complete" && followed === epoch;
+  }
+
   *pollables(): Generator<Pollable> {
     if (this.#live.isOpen) yield this.#live;
   }

@@ -95,7 +95,7 @@ function canonicalState(self: NodeId, s: Mind, shift: Shift): Mind {
   const peers = canonicalPeers(s, shift);
   const told = Object.keys(s.shown?.peerStates ?? {});
   const isAnyUnheard = told.some((id) => (peers[id]?.lastHeardMs ?? null) === null);
-  const mayAdopt = s.isServiceUp && s.shown?.target === null;
+  const mayAdopt = s.kept !== null || (s.isServiceUp && s.shown?.target === null);
   const sinceStartMs = Math.max(isAnyUnheard ? silenceMs : 0, mayAdopt ? timers.giveUpAfterMs : 0);
   return {
     ...s,

@@ -19,6 +19,7 @@ const USAGE = `usage: npm run explore -- [options]
   --epochs N --crashes N --strays N --lost-replies N --forces N --orders N
                            how often each may happen (a stray: a message lost, late or doubled)
   --faults N               how many faults in all
+  --only                   kinds of faults that are not named never happen
   --depth N                look no further than N moves
   --states N               give up after N states
   --cells                  also name the cells (part × event) that were not lived through
@@ -33,13 +34,17 @@ const areClocksTogether = values.clocks !== "free";
 const nodeCount = values.nodes === "3" ? 3 : 2;
 const bounds =
   nodeCount === 3 ? THREE_BOUNDS : DEFAULT_BOUNDS[areClocksTogether ? "together" : "free"];
+const kinds = {
+  crashes: kind("crashes", bounds.budget.crashes),
+  strays: kind("strays", bounds.budget.strays),
+  lostReplies: kind("lost-replies", bounds.budget.lostReplies),
+  forces: kind("forces", bounds.budget.forces),
+  orders: kind("orders", bounds.budget.orders),
+};
+const sum = Object.values(kinds).reduce((total, count) => total + count, 0);
 const budget: Budget = {
-  faults: number("faults", bounds.budget.faults),
-  crashes: number("crashes", bounds.budget.crashes),
-  strays: number("strays", bounds.budget.strays),
-  lostReplies: number("lost-replies", bounds.budget.lostReplies),
-  forces: number("forces", bounds.budget.forces),
-  orders: number("orders", bounds.budget.orders),
+  ...kinds,
+  faults: number("faults", values.only ? sum : bounds.budget.faults),
 };
 const startedMs = performance.now();
 const seconds = (): number => Math.round((performance.now() - startedMs) / 100) / 10;
@@ -98,6 +103,10 @@ function reportCells({ unseen }: Coverage): void {
   for (const line of LEFT_OUT) console.log(`  ${line}`);
 }
 
+function kind(name: keyof typeof values, otherwise: number): number {
+  return number(name, values.only ? 0 : otherwise);
+}
+
 function number(name: keyof typeof values, otherwise: number): number {
   const text = values[name];
   if (typeof text !== "string") return otherwise;
@@ -127,6 +136,7 @@ function readArguments() {
         faults: text,
         depth: text,
         states: text,
+        only: { type: "boolean", default: false },
         cells: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         help: { type: "boolean", default: false },

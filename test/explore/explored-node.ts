@@ -9,6 +9,7 @@
  * a crash: after each durable write, before what that write allows.
  */
 import type { NodeDisk } from "#model/quorum/disk.ts";
+import { type KeptPlane, mayKeep } from "#model/quorum/kept.ts";
 import { decideNode, type NodeState } from "#model/quorum/node.ts";
 import type { PeerState } from "#model/quorum/peer-state.ts";
 import { brokenOrder } from "#model/quorum/testing/judge.ts";
@@ -51,16 +52,22 @@ type Grant = { readonly epoch: Epoch; readonly untilMs: BootMs };
 
 export const carries = (link: Link): boolean => link === "untold" || link === "live";
 
-export const linkOf = (shell: Shell, peer: NodeId): Link => shell.links[peer] ?? "none";
+export const linkOf = (plane: Pick<Shell, "links"> | null, peer: NodeId): Link =>
+  plane?.links[peer] ?? "none";
 
 /** What a node knows; its configuration is the same in every state. */
 export type Mind = Omit<NodeState, "config">;
+
+/** What goes on without the agent: its data process, with whatever it was told last. */
+export type Plane = Pick<Shell, "data" | "links" | "isFenced" | "refuseBelow">;
 
 export type LiveNode = { readonly kind: "live"; readonly state: Mind; readonly shell: Shell };
 export type DeadNode = {
   readonly kind: "dead";
   readonly disk: NodeDisk | null;
   readonly runsService: boolean;
+  /** null: the data process died too. */
+  readonly plane: Plane | null;
   /** The machine died, not only the agent. */
   readonly hasLostPower: boolean;
 };
@@ -122,6 +129,32 @@ const FRESH_SHELL: Shell = {
   disk: null,
 };
 
+/** A plane that may not be kept is ended, and its application with it. */
+function shellOf({ self }: NodeConfig, { disk, plane, runsService }: DeadNode): Shell {
+  const kept = plane === null ? null : keptOf(plane);
+  if (plane === null || kept === null || !mayKeep(disk, kept, self)) {
+    return { ...FRESH_SHELL, runsService: plane === null && runsService };
+  }
+  // What nobody had been told of is told with the rest.
+  const links = Object.fromEntries(
+    Object.entries(plane.links).map(([id, link]) => [id, link === "untold" ? "live" : link]),
+  );
+  return { ...FRESH_SHELL, ...plane, links, runsService: true, isFenced: true };
+}
+
+/** A stream that broke, of which nobody has heard yet, is told as one that runs. */
+function keptOf({ data, links }: Plane): KeptPlane | null {
+  const up = Object.keys(links).filter((id) => links[id] !== "none");
+  const { kind } = data;
+  if (kind === "refuse") return null;
+  if (kind === "follow") return { role: "secondary", epoch: data.epoch, isAttached: up.length > 0 };
+  const attached = up.filter((id) => data.ackBy.includes(id));
+  return { role: "primary", epoch: data.epoch, attached };
+}
+
+export const planeOf = ({ data, links, isFenced, refuseBelow }: Shell): Plane | null =>
+  data.kind === "refuse" ? null : { data, links, isFenced, refuseBelow };
+
 class NodeStep {
   readonly #config: NodeConfig;
   readonly #was: ExploredNode;
@@ -140,7 +173,7 @@ class NodeStep {
     this.#was = was;
     const isLive = was.kind === "live";
     this.#state = isLive ? { ...was.state, config } : null;
-    this.#shell = isLive ? was.shell : { ...FRESH_SHELL, runsService: was.runsService };
+    this.#shell = isLive ? was.shell : shellOf(config, was);
     this.#disk = isLive ? (was.shell.disk ?? was.state.disk) : was.disk;
   }
 
@@ -298,6 +331,7 @@ class NodeStep {
   #boot(data: "empty" | "hasData"): void {
     assert(this.#was.kind === "dead", "only a dead node boots");
     const { self } = this.#config;
+    const kept = keptOf(this.#shell);
     this.#events.push({
       kind: "started",
       disk: this.#was.disk,
@@ -305,7 +339,8 @@ class NodeStep {
       bootId: this.#was.hasLostPower || this.#was.disk === null ? "os-new" : "os",
       incarnation: `${self}-boot`,
       data,
-      isServiceUp: this.#was.runsService,
+      isServiceUp: this.#shell.runsService,
+      ...(kept === null ? {} : { kept }),
       atBoot: "asBefore",
       newHistoryId: "first",
     });
@@ -316,6 +351,9 @@ class NodeStep {
     this.#cells.push(cellName(this.#state?.role.kind ?? "unstarted", event.kind));
     const decision = decideNode(this.#state ?? { config: this.#config }, event, this.#nowMs);
     this.#state = decision.state;
+    // What was kept is held until the first decision has been made.
+    if (event.kind === "started")
+      this.#patch({ isFenced: decision.state.shown?.isFenced === true });
     const broken = brokenOrder(self, decision.state, decision.effects);
     if (broken !== null) throw new BrokenPromise(broken);
     if (this.#disk !== null) checkDisk(self, this.#disk, decision.state.disk, event);
@@ -327,7 +365,8 @@ class NodeStep {
 
   #crashHere(disk: NodeDisk): void {
     const { runsService } = this.#shell;
-    this.#crashes.push({ kind: "dead", disk, runsService, hasLostPower: false });
+    const plane = planeOf(this.#shell);
+    this.#crashes.push({ kind: "dead", disk, runsService, plane, hasLostPower: false });
   }
 
   #patch(part: Partial<Shell>): void {
@@ -387,7 +426,10 @@ class NodeStep {
       case "serve":
         assert(e.epoch >= this.#shell.refuseBelow, "serves an epoch that it refuses");
         if (data.kind !== "serve" || data.epoch !== e.epoch) this.#endData();
-        if (data.kind !== "serve" || data.epoch !== e.epoch) this.#served.push(e.epoch);
+        // Whoever goes on with what was kept must hold everything, as whoever begins.
+        if (data.kind !== "serve" || data.epoch !== e.epoch || this.#was.kind === "dead") {
+          this.#served.push(e.epoch);
+        }
         this.#patch({
           data: { kind: "serve", epoch: e.epoch, ackBy: e.ackBy },
           refuseBelow: e.epoch,

@@ -15,6 +15,7 @@ import {
   BrokenPromise,
   type ExploredNode,
   type Happening,
+  type Plane,
   type Step,
   step,
 } from "./explored-node.ts";
@@ -81,6 +82,7 @@ const newNode = (): ExploredNode => ({
   kind: "dead",
   disk: null,
   runsService: false,
+  plane: null,
   hasLostPower: true,
 });
 
@@ -147,6 +149,10 @@ function checkAsked(w: World, now: WitnessRecord, request: VoteRequest): void {
 /** Does this node's data plane serve now? */
 export const servedEpoch = (node: ExploredNode): number | null =>
   node.kind === "live" && node.shell.data.kind === "serve" ? node.shell.data.epoch : null;
+
+/** What answers file operations on a node, with or without its agent; null: nothing does. */
+export const planeIn = (node: ExploredNode): Plane | null =>
+  node.kind === "live" ? node.shell : node.plane;
 
 /** What a crash now would leave. */
 export const diskOf = (node: ExploredNode) =>

@@ -5,12 +5,13 @@
 
 import { isMajority } from "#model/quorum/voters.ts";
 import type { Carrier } from "./carrier.ts";
-import { BrokenPromise, carries, type LiveNode, linkOf } from "./explored-node.ts";
+import { BrokenPromise, carries, type ExploredNode, linkOf } from "./explored-node.ts";
 import { NOW_MS } from "./explored-timers.ts";
 import {
   diskOf,
   type Id,
   peersOf,
+  planeIn,
   servedEpoch,
   tidy,
   type World,
@@ -72,27 +73,27 @@ function checkApart(w: World): void {
 /** A stream whose other end is gone is broken, though nobody has been told yet. */
 function breakLink(c: Carrier, w: World, id: Id, peerId: Id): World {
   const node = w.nodes[id];
-  if (node.kind === "dead" || !isUp(node, peerId)) return w;
-  const peer = w.nodes[peerId];
-  if (peer.kind === "live" && linkOf(peer.shell, id) !== "none") return w;
+  if (!isUp(node, peerId)) return w;
+  if (linkOf(planeIn(w.nodes[peerId]), id) !== "none") return w;
   const broken = withNode(w, id, withBrokenLink(node, peerId));
   // A primary may go on for long before it notices; a secondary has nothing to lose by knowing.
-  if (node.shell.data.kind === "serve") return broken;
+  if (node.kind === "dead" || node.shell.data.kind === "serve") return broken;
   return c.carry(broken, id, `linkTold ${peerId}`, () => ({ kind: "linkTold", peer: peerId }));
 }
 
-const withBrokenLink = memo2((node: LiveNode, peer: Id): LiveNode => {
-  const links = { ...node.shell.links, [peer]: "broken" } as const;
-  return { ...node, shell: { ...node.shell, links } };
+const withBrokenLink = memo2((node: ExploredNode, peer: Id): ExploredNode => {
+  const links = { ...planeIn(node)?.links, [peer]: "broken" } as const;
+  if (node.kind === "live") return { ...node, shell: { ...node.shell, links } };
+  return node.plane === null ? node : { ...node, plane: { ...node.plane, links } };
 });
 
-const isUp = (node: LiveNode, peer: Id): boolean => carries(linkOf(node.shell, peer));
+const isUp = (node: ExploredNode, peer: Id): boolean => carries(linkOf(planeIn(node), peer));
 
 /** A write is acknowledged, if that can be, by all whose acknowledgement it needs. */
 function acknowledge(w: World, id: Id): World {
-  const node = w.nodes[id];
-  if (node.kind === "dead" || node.shell.isFenced || node.shell.data.kind !== "serve") return w;
-  const { epoch, ackBy } = node.shell.data;
+  const plane = planeIn(w.nodes[id]);
+  if (plane === null || plane.isFenced || plane.data.kind !== "serve") return w;
+  const { epoch, ackBy } = plane.data;
   if (isIsland(w, id, epoch)) return w;
   const peers = peersOf(w.ids, id);
   if (!peers.every((peer) => !ackBy.includes(peer) || isTaking(w, id, peer, epoch))) return w;
@@ -105,9 +106,9 @@ function acknowledge(w: World, id: Id): World {
 /** That peer takes the stream of `id`. Whatever is cut: what was under way may arrive, and its answer. */
 function isTaking(w: World, id: Id, peerId: Id, epoch: number): boolean {
   const [node, peer] = [w.nodes[id], w.nodes[peerId]];
-  if (node.kind === "dead" || peer.kind === "dead") return false;
-  const { data } = peer.shell;
-  return isUp(node, peerId) && isUp(peer, id) && data.kind === "follow" && data.epoch === epoch;
+  const takes = planeIn(peer)?.data;
+  const isFollowing = takes?.kind === "follow" && takes.epoch === epoch;
+  return isFollowing && isUp(node, peerId) && isUp(peer, id);
 }
 
 const knownHolders = new Map<string, Holders>();

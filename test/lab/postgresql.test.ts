@@ -86,6 +86,13 @@ async function settled(): Promise<NodeName> {
   );
 }
 
+/** The database's first process, as its data directory has it, and the epoch that it runs under. */
+async function running(primary: NodeName): Promise<{ epoch: number; postmaster: string }> {
+  const asked = `head -n 1 ${TREES[0]}/main/postmaster.pid || true`;
+  const postmaster = await lab.machine(primary).mustExec(["sh", "-c", asked]);
+  return { epoch: (await cluster.view()).witness?.epoch ?? 0, postmaster: postmaster.trim() };
+}
+
 /** Until the nodes are in step again: what people are shown of the resync rises to its total. */
 async function seesResync(primary: NodeName): Promise<void> {
   const seen: { readonly done: number; readonly total: number }[] = [];
@@ -170,11 +177,18 @@ describe.each(rounds)("PostgreSQL as a mirror, round %i", () => {
     expect(checked).toMatchObject({ code: 0 });
   });
 
-  test("an agent that is killed comes back or is replaced, and nothing is lost", async () => {
+  test("an agent that is killed comes back to the same PostgreSQL, and nothing is lost", async () => {
     await underLoad(async (primary) => {
+      const before = await running(primary);
       await lab
         .machine(primary)
         .mustExec(["sh", "-c", "pkill -KILL -P $(pgrep -of guard-main.ts)"]);
+      await judge.acknowledges(50, 60_000);
+      await settled();
+      const after = await running(primary);
+      console.log(`an agent was killed: ${JSON.stringify({ before, after })}`);
+      // On a machine too slow for its leases the other node takes over, in its own right.
+      if (after.epoch === before.epoch) expect(after).toEqual(before);
     });
   });
 

@@ -11,9 +11,15 @@ export type Mutant = {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
-  /** What must notice it. */
-  readonly caughtBy: "explore" | "exploreThree" | "sim";
+  readonly caughtBy: CaughtBy;
 };
+
+/** What must notice it, and the smallest run that does. */
+export type CaughtBy =
+  /** Options of `npm run explore`. */
+  | { readonly explore: string }
+  /** One seed of the simulation. */
+  | { readonly simSeed: number };
 
 /** The source with the mutant's place rewritten. */
 export function mutate(mutant: Mutant, source: string): string {

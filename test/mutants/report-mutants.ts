@@ -1,5 +1,5 @@
 import { err, ok, type Result } from "#model/shared/result.ts";
-import { runMutant, type Verdict } from "./run-mutants.ts";
+import { runMutants, type Verdict } from "./run-mutants.ts";
 import { MUTANTS } from "./table.ts";
 
 /**
@@ -15,22 +15,29 @@ export async function reportMutants(
     const known = MUTANTS.map((m) => m.id).join(" ");
     return err(`no mutant ${unknown.join(", ")}; there are ${known}`);
   }
-  const verdicts: Verdict[] = [];
-  for (const mutant of MUTANTS.filter((m) => ids.length === 0 || ids.includes(m.id))) {
-    const verdict = await runMutant(mutant);
-    verdicts.push(verdict);
-    if (!isJson) console.log(lineOf(verdict));
-  }
+  const asked = MUTANTS.filter((m) => ids.length === 0 || ids.includes(m.id));
+  let ended = 0;
+  const verdicts = await runMutants(asked, (verdict) => {
+    ended += 1;
+    if (!isJson) console.log(lineOf(verdict, `${ended} of ${asked.length}`));
+  });
   const missed = verdicts.filter((v) => v.caughtBy === null).length;
-  if (isJson) console.log(JSON.stringify({ mutants: verdicts, missed }));
-  else console.log(`\n${verdicts.length - missed} of ${verdicts.length} mutants were noticed`);
+  const byExplore = verdicts.filter((v) => v.caughtBy?.startsWith("explore")).length;
+  if (isJson) {
+    console.log(JSON.stringify({ mutants: verdicts, missed, byExplore }));
+  } else {
+    const noticed = verdicts.length - missed;
+    console.log(
+      `\n${noticed} of ${verdicts.length} mutants were noticed, ${byExplore} by exploration`,
+    );
+  }
   return ok(missed);
 }
 
-function lineOf(v: Verdict): string {
+function lineOf(v: Verdict, progress: string): string {
   const end =
     v.caughtBy !== null
-      ? `${v.caughtBy}: ${v.promise}`
-      : `NOT NOTICED${v.fault === null ? "" : ` (${v.fault})`}`;
-  return `${v.id}  ${v.wrong}\n     ${end} (${v.seconds} s)`;
+      ? `${v.promise}\n     ${v.caughtBy}, ${v.seconds} s`
+      : `NOT NOTICED${v.fault === null ? "" : ` (${v.fault})`}, ${v.seconds} s`;
+  return `${v.id}  ${v.wrong}  (${progress})\n     ${end}`;
 }

@@ -11,7 +11,7 @@ export const THREE_NODES: readonly Mutant[] = [
     find: "export const hasWitnessVote = (nodes: Nodes): boolean => nodes.length % 2 === 0;\n\nexport function majorityOf(nodes: Nodes): number {\n  const voters = nodes.length + (hasWitnessVote(nodes) ? 1 : 0);\n  return Math.floor(voters / 2) + 1;\n}",
     replace:
       "export const hasWitnessVote = (nodes: Nodes): boolean => nodes.length >= 2;\n\nexport function majorityOf(nodes: Nodes): number {\n  const voters = nodes.length + (hasWitnessVote(nodes) ? 1 : 0);\n  return Math.floor((voters + 1) / 2);\n}",
-    caughtBy: "exploreThree",
+    caughtBy: { explore: "--nodes 3" },
   },
   {
     id: "T02",
@@ -19,7 +19,7 @@ export const THREE_NODES: readonly Mutant[] = [
     file: "model/quorum/voters.ts",
     find: "  return Math.floor(voters / 2) + 1;",
     replace: "  return Math.floor(voters / 2);",
-    caughtBy: "exploreThree",
+    caughtBy: { explore: "--nodes 3" },
   },
   {
     id: "T03",
@@ -28,7 +28,7 @@ export const THREE_NODES: readonly Mutant[] = [
     find: "  const vote = { terms, signature };\n  const voted = patchDisk(patch(still, { pairing: null, attachedEpoch: null }), { pairVote: vote });",
     replace:
       "  const voted = patch(still, { pairing: null, attachedEpoch: null });\n  void [signature, patchDisk];",
-    caughtBy: "exploreThree",
+    caughtBy: { explore: "--nodes 3" },
   },
   {
     id: "T04",
@@ -36,7 +36,7 @@ export const THREE_NODES: readonly Mutant[] = [
     file: "model/quorum/disk.ts",
     find: "  Math.max(disk.epoch, disk.asked, disk.pairVote?.terms.epoch ?? 0);",
     replace: "  Math.max(disk.epoch, disk.asked);",
-    caughtBy: "exploreThree",
+    caughtBy: { explore: "--nodes 3" },
   },
   {
     id: "T05",
@@ -45,6 +45,6 @@ export const THREE_NODES: readonly Mutant[] = [
     find: "  s.config.peers.filter((id) => secondaryOf(role, id).isAttached || isRequired(s, id));",
     replace:
       "  s.config.peers.filter((id) => secondaryOf(role, id).isAttached || isRequired(s, id)).slice(0, 1);",
-    caughtBy: "exploreThree",
+    caughtBy: { explore: "--nodes 3" },
   },
 ];

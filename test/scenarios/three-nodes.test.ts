@@ -209,9 +209,21 @@ describe("a partition of three nodes", () => {
     w.runUntil("recorded", () => w.record?.inSync.join() === "a,c", 10_000);
     acknowledges(w);
     w.runFor(30_000);
-    // The third one still follows a, so it would vote for nobody: b does not even ask.
     expect([w.record?.epoch, w.b.disk?.asked]).toEqual([1, 0]);
     expect(w.c.disk?.pairVote).toBe(null);
+  });
+
+  test("the same, and that secondary does not hear of the new set: it does not even ask", () => {
+    const w = three();
+    w.cutWitness("b");
+    w.cutBetween("a", "b");
+    w.runFor(40_000);
+    // The third one still follows a, so it would vote for nobody.
+    expect(w.b.disk).toMatchObject({ asked: 0, outdated: false });
+    expect(w.b.reason).toContain("c follows a");
+    acknowledges(w);
+    w.heal();
+    w.runUntil("in sync", () => w.isInSync(), 60_000);
   });
 });
 

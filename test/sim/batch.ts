@@ -72,7 +72,13 @@ export async function runBatch(options: BatchOptions): Promise<BatchResult> {
   const cpuSeconds = (cpu.user + cpu.system) / 1e6;
   const clusterHours = simulatedMs / 3_600_000;
   const result: BatchResult = {
-    ...{ seeds: lived, violations, seen: [...seen].sort(), missing: missingOf(seen), clusterHours },
+    ...{
+      seeds: lived,
+      violations,
+      seen: [...seen].sort(),
+      missing: missingOf(seen, lived),
+      clusterHours,
+    },
     ...{ hoursPerMinute: (clusterHours * 60) / cpuSeconds },
     ...{ operations, faults, seconds, cpuSeconds, eventsPerSecond: steps / cpuSeconds },
   };

@@ -30,7 +30,7 @@ export class Due {
 
   /** Since when both nodes have been there, well and joined; null: they are not. */
   get syncSinceMs(): number | null {
-    return this.#isHealthy ? Math.max(this.#otherwiseMs, this.#apartMs) : null;
+    return this.#isHealthy ? this.#apartMs : null;
   }
 
   /** Since when the reconciler alone has been waited for; null: it cannot or need not act. */
@@ -46,9 +46,12 @@ export class Due {
     const isHealthy = this.#module.both().some((part) => this.#canServe(part));
     if (isHealthy !== this.#isHealthy) this.#module.tell({ ev: "healthy", on: isHealthy });
     this.#isHealthy = isHealthy;
-    if (!isHealthy || this.#hasOtherReason() !== null) this.#otherwiseMs = nowMs;
+    const isServed = this.#module.leader() !== null;
+    if (!isHealthy || isServed || this.#hasOtherReason() !== null) this.#otherwiseMs = nowMs;
     this.#otherwiseMs = Math.max(this.#otherwiseMs, world.disturbedMs);
-    if (!this.#module.both().every((part) => part.isAble)) this.#apartMs = nowMs;
+    const areThere = this.#module.both().every((part) => part.isAble && !part.isInMaintenance);
+    if (!isHealthy || !areThere) this.#apartMs = nowMs;
+    this.#apartMs = Math.max(this.#apartMs, world.disturbedMs);
     if (!this.#canMoveAddress()) this.#addressMs = nowMs;
   }
 
@@ -77,8 +80,6 @@ export class Due {
   #hasOtherReason(): string | null {
     const { world, record } = this.#module;
     const timers = TIMER_PROFILES[world.profile];
-    const [leader] = this.#module.both().filter((part) => part.accepts);
-    if (leader !== undefined) return "it is served";
     const grant = record?.grant ?? null;
     const able = this.#module.both().filter((part) => this.#canServe(part));
     if (grant !== null && able.every((part) => part.id !== grant.holder)) {
@@ -89,7 +90,7 @@ export class Due {
     const isBooting = able.every((part) => part.takesPartMs < timers.bootWaitMs);
     if (isBooting) return "a node that has just begun waits for a better one";
     if (this.#module.both().some((part) => part.isStopping)) return "the application stops";
-    if (able.some((part) => part.quorum?.maintenance?.isOver === false)) return "maintenance";
+    if (able.some((part) => part.isInMaintenance)) return "maintenance";
     return null;
   }
 }

@@ -5,11 +5,13 @@ import { SimHeartbeats } from "./sim-heartbeats.ts";
 import { SimHosted } from "./sim-hosted.ts";
 import { SimLink } from "./sim-link.ts";
 import type { SimNode } from "./sim-node.ts";
+import type { SimPart } from "./sim-part.ts";
 
 export const CLUSTER = "cluster1";
+const FETCH_MS = 1_000;
 
 /**
- * One life of the agent on a simulated node: the production parts, put together as main.ts and
+ * One life of the agent on a simulated node: the production parts, put together as agent-main.ts and
  * agent.ts do. When its life has ended, whatever it still waits for never comes.
  */
 export class SimAgent {
@@ -36,9 +38,16 @@ export class SimAgent {
       ...{ heartbeats: this.heartbeats, nowBootMs: machine.bootMs },
       detectAfterMs: TIMER_PROFILES[world.profile].detectAfterMs,
     });
-    for (const part of node.parts) {
+    for (const part of node.parts) this.#begin(part);
+  }
+
+  /** Without its module file an agent runs no module: it fetches it first, as often as it takes. */
+  #begin(part: SimPart): void {
+    const { world, machine } = this.node;
+    if (part.isConfigured || world.controlPlane.isReachedBy(this.node.id)) {
+      part.isConfigured = true;
       this.#hosts.set(part.module.id, new SimHosted(this, part));
-    }
+    } else machine.after(this.life, "main", "work", FETCH_MS, () => this.#begin(part));
   }
 
   host(moduleId: string): SimHosted | null {

@@ -11,6 +11,7 @@ import { Reconciler } from "../../functions/reconciler/reconciler.ts";
 import { memoryBlobStore, memoryEventLog } from "../../functions/stores/memory/memory-store.ts";
 import type { VoteOutcome } from "../../node-agent/mirror/witness.ts";
 import type { Life } from "./machine.ts";
+import { Moments } from "./moments.ts";
 import { SimAddressDriver } from "./sim-address-driver.ts";
 import { CLUSTER } from "./sim-agent.ts";
 import { signatureOf } from "./sim-hosted.ts";
@@ -40,6 +41,7 @@ export class SimControlPlane {
   readonly driver: SimAddressDriver;
   readonly #world: World;
   readonly #prng;
+  readonly #moments: Moments;
   readonly #cp: ControlPlane;
   readonly #records = new Map<string, { text: string | null; record: WitnessRecord | null }>();
   #arbiter: Arbiter;
@@ -49,6 +51,7 @@ export class SimControlPlane {
     this.#world = world;
     const { clock } = world;
     this.#prng = world.prng.fork("control plane");
+    this.#moments = new Moments(world);
     this.store = new SimStore(clock, world.prng.fork("table"));
     this.store.onWrite = (partition, id, was, now) => {
       const record = parse(now);
@@ -111,6 +114,13 @@ export class SimControlPlane {
     return text === null ? null : JSON.parse(text);
   }
 
+  /** Could that node fetch its configuration now? */
+  isReachedBy(nodeId: string): boolean {
+    const { net } = this.#world;
+    const isWired = !net.wire(nodeId, "W").isCut && !net.wire("W", nodeId).isCut;
+    return isWired && !this.faults.isDown;
+  }
+
   /** Its process starts anew: what it had planned is forgotten, the table is not. */
   restart(): void {
     this.#reconciler.close();
@@ -151,7 +161,7 @@ export class SimControlPlane {
     const reply = (outcome: VoteOutcome): void => {
       const isGranted = outcome.kind === "answered" && outcome.answer.kind === "granted";
       const onLost = (): void => {
-        if (isGranted) this.#world.see(`lost reply of ${request.kind}`);
+        if (isGranted) this.#moments.onReplyLost(request);
       };
       const arrive = (): void => machine.run(life, "main", () => over(outcome));
       if (!net.carry("W", id, arrive, isRoutine, onLost)) onLost();
@@ -160,7 +170,9 @@ export class SimControlPlane {
     net.carry(id, "W", take, isRoutine);
     if (this.#prng.chance(this.faults.echo)) {
       this.#world.see("a request delivered late");
+      const arrived = this.#moments.onLate(request);
       this.#world.clock.after("work", this.#prng.between(500, ECHO_MS_MAX), () => {
+        arrived();
         net.carry(id, "W", () => void this.#take(id, JSON.parse(text)).then(reply));
       });
     }
@@ -184,8 +196,10 @@ export class SimControlPlane {
     const timers = TIMER_PROFILES[this.#world.profile];
     const { moduleId } = request;
     const place = { clusterId: CLUSTER, moduleId, nodeId, nodes: ["a", "b"], timers };
+    this.#moments.onAsked(request);
     try {
       const answered = await this.#arbiter.vote(place, request);
+      if (answered.ok) this.#moments.onGranted(request, answered.value);
       if (this.faults.isDown) return await new Promise(() => undefined);
       return answered.ok
         ? { kind: "answered", answer: answered.value }

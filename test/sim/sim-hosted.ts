@@ -6,6 +6,7 @@ import type { ModuleHappening } from "../../node-agent/mirror/mirror-module.ts";
 import type { MirrorPortsBase } from "../../node-agent/mirror/open-mirror.ts";
 import type { Witness } from "../../node-agent/mirror/witness.ts";
 import type { Containment } from "../../node-agent/modules/containment.ts";
+import { MEMORY_BYTES } from "../../node-agent/peer/module-memory.ts";
 import { INCOMPLETE } from "./engine/resync-run.ts";
 import { type EngineHost, SimEngine } from "./engine/sim-engine.ts";
 import type { SimAgent } from "./sim-agent.ts";
@@ -67,7 +68,9 @@ export class SimHosted {
       clock: { bootMs: machine.bootMs, unixMs: machine.unixMs },
       bootId: machine.bootId,
       ...{ stateDirectory: "/state", productDirectory: "/product" },
-      ...{ commandsDirectory: "/commands", sparedProcessIds: [] },
+      ...{ commandsDirectory: "/commands", sparedProcessIds: () => [] },
+      // Here all of an agent dies with it, as where a takeover is refused.
+      ...{ newMemory: () => new SharedArrayBuffer(MEMORY_BYTES), findSurvivor: () => null },
       replicationListen: { host: machine.id, port: 7410 },
       sign: (text) => signatureOf(machine.id, text),
       newId: () => this.#newId(),

@@ -196,6 +196,7 @@ export class SimModule implements Scene {
     }
     // Then only an fsync promises anything of what was written.
     if (call.kind === "write" && this.config.rfs?.sync === "fsync") return;
+    if (op.epoch < this.authority.epoch) this.world.see("late ack");
     if (op.epoch >= this.majority.forcedEpoch) this.oracle.acknowledged(op);
     this.tell({ ev: "ack", node: part.id, epoch: op.epoch, op: op.id });
   }

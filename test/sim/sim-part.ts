@@ -21,6 +21,8 @@ export class SimPart {
   readonly disk: SimDisk;
   readonly application = new SimApplication();
   resyncPhase = "";
+  /** Its module file is on this node's disk. */
+  isConfigured = true;
   /** When it last asked the witness for nothing but the record. */
   readMs = 0;
   #startedMs = 0;
@@ -66,9 +68,13 @@ export class SimPart {
   get isAble(): boolean {
     const { machine, faults, agent, hadDiskFault } = this.node;
     if (!machine.isOn || machine.freeze !== null || machine.hung.size > 0) return false;
-    if (agent === null || agent.isLeaving || hadDiskFault) return false;
+    if (agent === null || agent.isLeaving || hadDiskFault || this.hosted === null) return false;
     if (faults.dataError !== null || faults.stateError !== null || faults.slowMs > 0) return false;
     return this.quorum?.isStartWanted === true;
+  }
+
+  get isInMaintenance(): boolean {
+    return this.quorum?.maintenance?.isOver === false;
   }
 
   /** Its programs are being stopped, which takes what it takes. */

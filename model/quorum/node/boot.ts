@@ -1,5 +1,6 @@
 import type { BootMs } from "../../shared/ids.ts";
 import { freshDisk, type NodeDisk } from "../disk.ts";
+import { keptPrimary } from "../kept.ts";
 import { carryOver } from "../maintenance.ts";
 import type { NodeConfig, NodeEvent } from "../types.ts";
 import { NEVER_HEARD, type NodeState, type Role } from "./state.ts";
@@ -43,7 +44,7 @@ export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
     },
     drainsPending: 0,
     pairing: null,
-    attachedEpoch: null,
+    attachedEpoch: e.kept?.role === "secondary" && e.kept.isAttached ? e.kept.epoch : null,
     voteGiven: null,
     unconfirmedSinceMs: null,
     accuseFromMs: nowMs,
@@ -53,6 +54,7 @@ export function boot(config: NodeConfig, e: Started, nowMs: BootMs): NodeState {
     fault: null,
     faultSinceMs: nowMs,
     isServiceUp,
+    kept: keptPrimary(disk, e.kept),
     counter: 1,
     reports: [],
     shown: null,

@@ -50,7 +50,8 @@ export function outputsOf(s: NodeState, nowMs: BootMs): Outputs {
   const isLeading = role.kind === "leading";
   const data = dataOf(s);
   const isClosing = role.kind === "stopping" && role.step === "closing";
-  const wasPrimary = s.shown?.isPlanePrimary === true && data.kind !== "follow";
+  const hasPlane = s.shown === null ? s.kept !== null : s.shown.isPlanePrimary;
+  const wasPrimary = hasPlane && data.kind !== "follow";
   const hasEnded = isClosing || role.kind === "steppingDown";
   return {
     isFenced: isFenced(s, wasPrimary && !isClosing),

@@ -130,7 +130,7 @@ export function becomeLeader(s: NodeState, e: NewEpoch, nowMs: BootMs): NodeStat
     previousPrimary: isSameEpoch ? s.disk.previousPrimary : before,
   });
   // A fenced primary that is chosen again thaws where it stood: its application never stopped.
-  const was = s.role.kind === "leading" && s.role.hasServed ? s.role : null;
+  const hasServed = (s.role.kind === "leading" && s.role.hasServed) || s.kept !== null;
   const secondary: Secondary = {
     isAttached: false,
     deniedSinceMs: null,
@@ -140,14 +140,17 @@ export function becomeLeader(s: NodeState, e: NewEpoch, nowMs: BootMs): NodeStat
     // Whoever handed over, and is as able as ever, did not lose its role: it wants none back.
     hasTriedReturn: isHandedOver,
   };
+  const isKept = (id: NodeId) => s.kept?.epoch === e.epoch && s.kept.attached.includes(id);
   const role: LeadingRole = {
     kind: "leading",
     epoch: e.epoch,
-    hasServed: was !== null,
+    hasServed,
     fencedSinceMs: nowMs,
-    secondaries: Object.fromEntries(s.config.peers.map((id) => [id, secondary])),
+    secondaries: Object.fromEntries(
+      s.config.peers.map((id) => [id, { ...secondary, isAttached: isKept(id) }]),
+    ),
     handover: null,
   };
-  const led = withRole(patch(disk, { attachedEpoch: null, voteGiven: null }), role);
+  const led = withRole(patch(disk, { attachedEpoch: null, voteGiven: null, kept: null }), role);
   return report(led, "event", `this node is primary of epoch ${e.epoch}`);
 }

@@ -1,6 +1,7 @@
 import { assert } from "../../shared/assert.ts";
 import type { BootMs, Epoch, NodeId } from "../../shared/ids.ts";
 import type { NodeDisk } from "../disk.ts";
+import type { KeptPrimary } from "../kept.ts";
 import type { PairTerms, Release } from "../pair.ts";
 import type { PeerState } from "../peer-state.ts";
 import type { WitnessRecord } from "../record.ts";
@@ -62,6 +63,11 @@ export type NodeState = {
   readonly fault: string | null;
   readonly faultSinceMs: BootMs;
   readonly isServiceUp: boolean;
+  /**
+   * A primary's data plane and application that outlived the agent. It stays fenced until this node
+   * leads on; whatever else comes of it begins with their end.
+   */
+  readonly kept: KeptPrimary | null;
   /** Grows by one with everything that needs a number of its own. */
   readonly counter: number;
   /** Sentences for people, handed out with this decision. */

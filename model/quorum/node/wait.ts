@@ -9,12 +9,18 @@ import {
   leaderToFollow,
   peerSilenceMs,
 } from "./facts.ts";
+import { isInMaintenance } from "./maintenance.ts";
 import { becomeCandidate, becomeLeader } from "./promote.ts";
 import { type NodeState, patch, patchDisk, report, toWaiting, withRole } from "./state.ts";
 
 /** Neither leading nor following: look for a primary to follow, or for a reason to be one. */
 export function stepWaiting(s: NodeState, nowMs: BootMs): NodeState {
   if (s.role.kind !== "waiting") return s;
+  const over = whyKeptIsOver(s, nowMs);
+  if (over !== null) {
+    const told = report(patch(s, { kept: null }), "critical", over);
+    return withRole(told, { kind: "steppingDown", because: over });
+  }
   if (!s.disk.isStartWanted) {
     return withRole(s, { kind: "stopping", step: "leaving", goal: "stop", sinceMs: nowMs });
   }
@@ -36,10 +42,21 @@ export function stepWaiting(s: NodeState, nowMs: BootMs): NodeState {
   }
 }
 
+/** What outlived the agent goes on only if this node leads on, and soon; null: it may yet. */
+function whyKeptIsOver(s: NodeState, nowMs: BootMs): string | null {
+  if (s.kept === null) return null;
+  const wish = ambition(s, nowMs);
+  if (wish.kind !== "resume") return `this node does not lead on: ${wish.reason}`;
+  const { giveUpAfterMs } = s.config.timers;
+  if (nowMs - s.startedMs < giveUpAfterMs || isInMaintenance(s)) return null;
+  return `no other voter confirmed this primary for ${giveUpAfterMs / 1000} s: gave up`;
+}
+
 /**
  * A primary whose agent restarted, or which gave up waiting, goes on under its own epoch as soon
- * as another voter says that no newer one has begun. Operations may have reached its own disk and
- * not the peer's, so the peer does not count as attached: it is shrunk away first, then resynced.
+ * as another voter says that no newer one has begun. Where the data plane went with the agent,
+ * operations may have reached its own disk and not the peer's, so the peer does not count as
+ * attached: it is shrunk away first, then resynced.
  */
 function stepResuming(s: NodeState, nowMs: BootMs): NodeState {
   const { epoch, historyId, inSync } = s.disk;

@@ -57,3 +57,7 @@ export function withNul(name: Uint8Array): Uint8Array {
  * array lives: the memory behind a typed array does not move.
  */
 export const addressOf = (bytes: Uint8Array): bigint => koffi.address(bytes);
+
+/** Memory of this process at an address from the kernel, of that many bytes; never given back. */
+export const memoryAt = (address: number, bytes: number): ArrayBuffer =>
+  koffi.view(BigInt(address), bytes);

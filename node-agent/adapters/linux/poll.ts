@@ -3,6 +3,8 @@ import { systemCall } from "./library.ts";
 
 export const POLLIN = 0x1;
 export const POLLOUT = 0x4;
+/** Always looked for, also where nothing else is. */
+export const POLLERR = 0x8;
 
 const pollCall = systemCall<[set: Uint8Array, count: number, timeoutMs: number]>(
   "int poll(void *, ulong, int)",

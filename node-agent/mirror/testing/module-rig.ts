@@ -13,6 +13,7 @@ import { TestModule, until } from "../../modules/testing/test-module.ts";
 import type { Heartbeats } from "../../peer/heartbeats.ts";
 import { LeaseCell } from "../../peer/lease-cell.ts";
 import { DataPlane } from "../data-plane.ts";
+import { LifeCycleWord } from "../life-cycle-word.ts";
 import { MirrorModule, type ModuleHappening } from "../mirror-module.ts";
 import { QuorumStore } from "../quorum-store.ts";
 import { Service } from "../service.ts";
@@ -31,6 +32,7 @@ const QUORUM: NodeConfig = {
 export class ModuleRig {
   readonly files = new TestModule();
   readonly cell = new LeaseCell();
+  readonly lifeCycle = new LifeCycleWord(this.cell.buffer);
   readonly calls: string[] = [];
   readonly engines: FakeEngine[] = [];
   readonly told: ModuleHappening[] = [];
@@ -120,6 +122,7 @@ export class ModuleRig {
     const { files, cell, nowMs } = this;
     return new MirrorModule({
       ...{ moduleId: "shop", config, quorum: QUORUM, cell, store: this.store },
+      lifeCycle: this.lifeCycle,
       ...{ bootId: "boot1", incarnation: "run1", clock: { bootMs: nowMs, unixMs: nowMs } },
       timers: systemTimers,
       heartbeats: silentHeartbeats,
@@ -143,6 +146,7 @@ export class ModuleRig {
         new DataPlane({
           sync: async () => true,
           ...{ cell, onEvent, onEngineEvent: () => undefined },
+          takeOver: async () => null,
           newEngine: () => {
             const engine = new FakeEngine(`e${this.engines.length + 1}`, this.calls);
             this.engines.push(engine);
@@ -157,10 +161,11 @@ export class ModuleRig {
       newService: (onEvent, beforeServing, isInMaintenance) =>
         new Service({
           ...{ onEvent, beforeServing, isInMaintenance },
+          save: (record) => this.lifeCycle.write(record),
           parts: machineParts({
             ...{ moduleId: "shop", nodeId: "node1", config },
             ...{ directories: files.directories, containment: files.containment },
-            ...{ mountPoints: [], sparedProcessIds: [], nowUnixMs: nowMs },
+            ...{ mountPoints: [], sparedProcessIds: () => [], nowUnixMs: nowMs },
           }),
         }),
       tell: (happening) => this.told.push(happening),

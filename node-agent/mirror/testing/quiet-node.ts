@@ -5,6 +5,7 @@ import { decideVote } from "#model/quorum/decide-vote.ts";
 import type { WitnessRecord } from "#model/quorum/record.ts";
 import { TIMER_PROFILES } from "#model/quorum/timers.ts";
 import { systemTimers } from "../../adapters/timers.ts";
+import { MEMORY_BYTES } from "../../peer/module-memory.ts";
 import { thisMachine } from "../machine.ts";
 import type { MirrorPortsBase } from "../open-mirror.ts";
 import { FakeEngine } from "./fake-engine.ts";
@@ -53,7 +54,9 @@ export class QuietNode {
       stateDirectory: directory,
       productDirectory: "/opt/product",
       commandsDirectory: join(directory, "commands"),
-      sparedProcessIds: [process.pid],
+      sparedProcessIds: () => [process.pid],
+      newMemory: () => new SharedArrayBuffer(MEMORY_BYTES),
+      findSurvivor: () => null,
       replicationListen: { host: "127.0.0.1", port: 0 },
       sign: (text) => `signed ${text}`,
       newId: () => {

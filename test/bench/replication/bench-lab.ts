@@ -6,7 +6,7 @@ import { Lab } from "../../lab/lab.ts";
 import type { VirtualMachine } from "../../lab/virtual-machine.ts";
 import { startFloor } from "./floor.ts";
 import { startGlusterfs } from "./glusterfs.ts";
-import { addMirror, startFirstMirror } from "./mirrors.ts";
+import { addMirror, leadAgain, startFirstMirror, stepMark } from "./mirrors.ts";
 import type { BenchOptions } from "./options.ts";
 import { makeSourceTree, type SourceTree } from "./source-tree.ts";
 import { whyNoFsyncMode } from "./sync-mode.ts";
@@ -94,6 +94,21 @@ export class BenchLab {
       this.#mirrors.get(name) ?? (await addMirror(this.#lab, { name, folder, sync: "write" }));
     this.#mirrors.set(name, cluster);
     return cluster;
+  }
+
+  /**
+   * Measures while both nodes are in step; what was measured while one was not says nothing, and is
+   * refused. Targets that are not ours are always in step.
+   */
+  async inStep<T>(target: TargetName, measure: () => Promise<T>): Promise<T> {
+    const cluster = this.#mirrors.get(`bench-${target}`);
+    if (cluster === undefined) return await measure();
+    await leadAgain(cluster);
+    const before = await stepMark(cluster);
+    const result = await measure();
+    const after = await stepMark(cluster);
+    if (after === before) return result;
+    throw new Error(`the nodes were not in step all the time: ${before}; then ${after}`);
   }
 
   /** What the agents said last, for a failure's report. */

@@ -37,3 +37,21 @@ export async function addMirror(lab: Lab, { name, folder, sync }: Settings): Pro
 export async function settle(cluster: LabCluster, limitMs = SETTLED_MS): Promise<void> {
   await cluster.waitForStates({ node1: "PRIM", node2: "SECOND" }, limitMs);
 }
+
+/** On a machine that is too busy a node may be judged lost, and the other one lead. */
+export async function leadAgain(cluster: LabCluster): Promise<void> {
+  const { witness } = await cluster.view();
+  if (witness?.primary === "node2") {
+    await cluster.waitForStates({ node1: "SECOND", node2: "PRIM" }, SETTLED_MS);
+    await cluster.command({ kind: "switchover", node: "node1" });
+  }
+  await settle(cluster);
+}
+
+/** Changes when a node falls out of step or another one leads, even if only for a moment. */
+export async function stepMark(cluster: LabCluster): Promise<string> {
+  const { witness, nodes } = await cluster.view();
+  const report = nodes.find(({ nodeId }) => nodeId === "node1")?.report;
+  const inSync = witness?.inSync.toSorted().join("+");
+  return `epoch ${witness?.epoch}, in sync ${inSync}, node1 ${report?.state} since ${report?.sinceMs}`;
+}

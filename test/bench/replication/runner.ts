@@ -69,7 +69,7 @@ export async function runRounds(
       if (!prepared.has(nameOf(step))) await workload.prepare?.(TARGETS[target], bench);
       prepared.add(nameOf(step));
       const startMs = performance.now();
-      const measure = await measureOnce(step, bench);
+      const measure = await bench.inStep(target, () => measureOnce(step, bench));
       measures.set(workload.name, [...(measures.get(workload.name) ?? []), measure]);
       timeLeft.stepDone(performance.now() - startMs);
       bench.say(`${head}: ${shown(workload, measure)}; ${timeLeft.text()}`);

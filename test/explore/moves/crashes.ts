@@ -1,6 +1,6 @@
 /** Agents that die, machines that lose their power, and both that come back. */
 import type { Carrier } from "../carrier.ts";
-import type { LiveNode } from "../explored-node.ts";
+import { type LiveNode, planeOf } from "../explored-node.ts";
 import { diskOf, type Id, peersOf, type World } from "../explored-world.ts";
 import { lostPower } from "../ledger.ts";
 import type { Offer } from "./move.ts";
@@ -13,10 +13,16 @@ export function boots(c: Carrier, w: World, id: Id, offer: Offer): void {
 }
 
 export function crashes(c: Carrier, id: Id, node: LiveNode, offer: Offer): void {
-  const dead = { disk: diskOf(node), runsService: node.shell.runsService };
-  offer(`the agent of ${id} dies`, "crashes", (from) =>
+  const dead = { disk: diskOf(node), runsService: node.shell.runsService, plane: null };
+  offer(`the agent of ${id} dies, and its data process`, "crashes", (from) =>
     c.died(from, id, { kind: "dead", ...dead, hasLostPower: false }),
   );
+  const plane = planeOf(node.shell);
+  if (plane !== null) {
+    offer(`the agent of ${id} dies`, "crashes", (from) =>
+      c.died(from, id, { kind: "dead", ...dead, plane, hasLostPower: false }),
+    );
+  }
   offer(`${id} loses its power`, "crashes", (from) => {
     const dark = { kind: "dead", ...dead, runsService: false, hasLostPower: true } as const;
     const next = c.died(from, id, dark);

@@ -170,7 +170,8 @@ export class SimEngine implements ReplicationEngine {
 
   async metrics(): Promise<EngineMetrics | null> {
     const done = await this.#command({ kind: "metrics" });
-    return done.ok && typeof done.value === "object" ? done.value : null;
+    const value = done.ok ? done.value : undefined;
+    return typeof value === "object" && "bytesSent" in value ? value : null;
   }
 
   async close(o: { readonly lazy: boolean }): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Prng } from "../prng.ts";
 import type { SimNode } from "../sim-node.ts";
 import type { World } from "../world.ts";
-import { bootLater, eitherRole, type Fault, INSTANT, offThenOn } from "./fault.ts";
+import { bootLater, cutLinks, eitherRole, type Fault, INSTANT, offThenOn } from "./fault.ts";
 
 export const disks: readonly Fault[] = [
   {
@@ -53,6 +53,18 @@ export const disks: readonly Fault[] = [
         // A node whose state could not be kept takes part again when its agent starts anew.
         node.agentDies("restarted after its state disk was repaired");
       };
+    },
+  },
+  {
+    name: "configurationWiped",
+    rows: ["C45"],
+    lastsMs: [1000, 20_000],
+    begin: (world, prng) => {
+      const node = eitherRole(world, prng);
+      for (const part of node.parts) part.isConfigured = false;
+      const undo = prng.chance(0.5) ? cutLinks(world, [[node.id, "W"]]) : null;
+      node.agentDies("restarted without its module files");
+      return undo;
     },
   },
   {

@@ -93,7 +93,11 @@ export const machines: readonly Fault[] = [
 function freeze(world: World, nodes: readonly SimNode[], prng: Prng): () => void {
   const how = prng.pick(["stopped", "paused"] as const);
   world.see(`freeze ${how}`);
-  for (const node of nodes) node.machine.stop(how);
+  for (const node of nodes) {
+    const isAnswering = node.parts.some((part) => (part.server?.pendingCount ?? 0) > 0);
+    if (isAnswering) world.see("freeze between a call and its answer");
+    node.machine.stop(how);
+  }
   return () => {
     for (const node of nodes) node.machine.resume();
   };

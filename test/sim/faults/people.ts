@@ -19,7 +19,7 @@ export const addresses: readonly Fault[] = [
     begin: (world, prng) => {
       const { driver } = world.controlPlane;
       driver.fault = prng.pick(ADDRESS_FAULTS);
-      world.see(`address ${driver.fault}`);
+      if (world.isMovedByCloud) world.see(`address ${driver.fault}`);
       if (prng.chance(0.6)) leaderOr(world, prng).order("switchover");
       return () => driver.heal();
     },

@@ -1,20 +1,15 @@
 /**
- * COUNT files of 1 KiB below FOLDER, a thousand in each folder; nothing where they are already.
+ * Files number FROM to below TO, of 1 KiB, below FOLDER, a thousand in each folder.
  *
- *   node make-files-program.ts FOLDER COUNT      {"made"}
+ *   node make-files-program.ts FOLDER FROM TO      {"made"}
  */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 
 const FILES_PER_FOLDER = 1000;
-const [folder = "", count = ""] = process.argv.slice(2);
-const done = `${folder}/done-${count}`;
-let made = 0;
-if (!existsSync(done)) {
-  for (; made < Number(count); made += 1) {
-    const path = `${folder}/${Math.floor(made / FILES_PER_FOLDER)}`;
-    if (made % FILES_PER_FOLDER === 0) mkdirSync(path, { recursive: true });
-    writeFileSync(`${path}/${made}`, `file ${made}\n`.padEnd(1024, "."));
-  }
-  writeFileSync(done, "");
+const [folder = "", from = "", to = ""] = process.argv.slice(2);
+for (let one = Number(from); one < Number(to); one += 1) {
+  const path = `${folder}/${Math.floor(one / FILES_PER_FOLDER)}`;
+  if (one % FILES_PER_FOLDER === 0) mkdirSync(path, { recursive: true });
+  writeFileSync(`${path}/${one}`, `file ${one}\n`.padEnd(1024, "."));
 }
-console.log(JSON.stringify({ made }));
+console.log(JSON.stringify({ made: Number(to) - Number(from) }));
