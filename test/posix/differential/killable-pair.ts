@@ -9,6 +9,7 @@ import type { NodeOrder } from "./pair-process.ts";
 const PROCESS = path.join(import.meta.dirname, "pair-process.ts");
 const ANSWER_MS_MAX = 60_000;
 const EPOCH = 1;
+const STARTS_MAX = 4;
 
 class NodeProcess {
   readonly name: string;
@@ -56,8 +57,18 @@ class NodeProcess {
     });
   }
 
+  /** On a very busy machine an engine gives its start up; as an agent would, it is begun anew. */
   async open(): Promise<void> {
-    this.port = Number(await this.ask({ kind: "open" }));
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        this.port = Number(await this.ask({ kind: "open" }));
+        return;
+      } catch (error) {
+        if (attempt === STARTS_MAX) throw error;
+        await this.kill();
+        this.#child = this.#start();
+      }
+    }
   }
 
   /** As a power cut for the process: its mount is left behind dead, and taken off. */
