@@ -355,7 +355,7 @@ const SHELL: readonly Mutant[] = [
     file: "node-agent/replication/change-keeper.ts",
     find: "      this.record.restore(points, changes);",
     replace: "      this.record.restore(points, changes === null ? changes : NOTHING);",
-    caughtBy: { simSeed: 3 },
+    caughtBy: { simSeed: 4 },
   },
 ];
 
