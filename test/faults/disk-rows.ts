@@ -11,6 +11,14 @@ const TRIED_AGAIN_MS = 60_000 + SETTLED_MS;
 const trouble = (world: World, node: NodeName, what: DiskTrouble, delayMs = 0): Promise<void> =>
   troubleDisk(world.machine(node), what, delayMs);
 
+/** As a person would: a file system that has given up is mended by a boot, another by a start. */
+async function mend(world: World, node: NodeName, what: DiskTrouble): Promise<void> {
+  await trouble(world, node, "ok");
+  if (what !== "ro" && what !== "eio") return await world.command(node, "start");
+  await world.machine(node).kill({ power: true });
+  await world.bootNode(node);
+}
+
 /** The secondary leaves the set, the primary goes on alone; mended, the secondary comes back. */
 const secondaryFails = (id: string, what: DiskTrouble, title: string): Row => ({
   id,
@@ -22,8 +30,7 @@ const secondaryFails = (id: string, what: DiskTrouble, title: string): Row => ({
     world.note(id, `recorded alone after ${what}`, Date.now() - atMs);
     await world.judge.acknowledges(20, SOON_MS);
     expect((await world.cluster.view()).witness?.primary).toBe(primary);
-    await trouble(world, other(primary), "ok");
-    await world.command(other(primary), "start");
+    await mend(world, other(primary), what);
     expect(await world.settled(TRIED_AGAIN_MS)).toBe(primary);
   },
 });
@@ -44,14 +51,7 @@ const primaryFails = (id: string, what: DiskTrouble, title: string): Row => ({
     world.note(id, `taken over after ${what}`, Date.now() - atMs);
     await world.judge.acknowledges(20, SOON_MS);
     expect(await world.judge.lost()).toEqual([]);
-    if (what === "ro") {
-      // As a person would: a file system that has given up is mended by a boot.
-      await world.machine(primary).kill({ power: true });
-      await world.bootNode(primary);
-    } else {
-      await trouble(world, primary, "ok");
-      await world.command(primary, "start");
-    }
+    await mend(world, primary, what);
     expect(await world.settled(TRIED_AGAIN_MS)).toBe(heir);
   },
 });

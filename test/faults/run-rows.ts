@@ -54,6 +54,8 @@ export function runRows(
       "in the end both copies are equal",
       async () => {
         expect(await world.sameTrees()).toBe(true);
+        // Whatever happens to a node, what it says of itself is in the form that was agreed.
+        expect(world.cluster.logs()).not.toContain("Invalid input");
       },
       SETTLED_MS,
     );

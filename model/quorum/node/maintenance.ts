@@ -25,7 +25,7 @@ export const untilText = ({ untilUnixMs, by }: Pick<Maintenance, "untilUnixMs" |
 
 /** By this node's wall clock; null where the shell has not told it. */
 export const nowUnix = (s: NodeState, nowMs: BootMs): UnixMs | null =>
-  s.unixAheadMs === null ? null : nowMs + s.unixAheadMs;
+  s.unixAheadMs === null ? null : Math.round(nowMs + s.unixAheadMs);
 
 type On = Extract<Command, { kind: "maintenanceOn" }>;
 type Off = Extract<Command, { kind: "maintenanceOff" }>;
