@@ -1,4 +1,4 @@
-/** C15 to C18: the disk with the data fails, becomes read-only, hangs or dawdles. */
+/** C14 to C18: the disk with the data is full, fails, becomes read-only, hangs or dawdles. */
 import { expect } from "vitest";
 import type { NodeName } from "../lab/cluster.ts";
 import { type DiskTrouble, troubleDisk } from "../lab/faulty-disk/trouble-disk.ts";
@@ -68,6 +68,7 @@ const slow: Row = {
 };
 
 export const diskRows: readonly Row[] = [
+  secondaryFails("C14", "full", "a secondary whose disk is full leaves the set and comes back"),
   secondaryFails("C16", "eio", "a secondary whose disk fails leaves the set and comes back"),
   secondaryFails("C18", "hang", "a secondary whose disk hangs leaves the set and comes back"),
   slow,

@@ -6,6 +6,9 @@ export type DiskTrouble = (typeof DISK_TROUBLES)[number];
 
 const FILLER = `${DATA_DISK}/filler`;
 
+const fill = (name: string, block: string): string =>
+  `mkdir -p ${FILLER}; dd if=/dev/zero of=${FILLER}/${name} bs=${block}; sync ${FILLER}/${name}`;
+
 /**
  * `ro`: ext4 stops writing, as after an error of its journal; only a boot mends that.
  * `lose-unflushed`: the power goes, and with it what the disk held in its volatile cache.
@@ -21,8 +24,8 @@ export async function troubleDisk(
     case "slow":
       return await disk.order({ kind: "slow", delayMs });
     case "full":
-      // To the last block; what dd says about the end of the space is what was wanted.
-      await machine.exec(["sh", "-c", `dd if=/dev/zero of=${FILLER} bs=1M; sync ${FILLER}`]);
+      // To the last block, which ext4 gives to small writes only; that dd fails is what was wanted.
+      await machine.exec(["sh", "-c", `${fill("large", "1M")}; ${fill("small", "1k")}`]);
       return;
     case "ro":
       await machine.mustExec(["mount", "-o", "remount,abort", DATA_DISK]);
@@ -31,7 +34,7 @@ export async function troubleDisk(
       return await machine.kill({ power: true, cache: true });
     case "ok":
       await disk.order({ kind: "ok" });
-      if (machine.initPid !== null) await machine.exec(["rm", "-f", FILLER]);
+      if (machine.initPid !== null) await machine.exec(["rm", "-rf", FILLER]);
       return;
     default:
       return await disk.order({ kind: trouble });
