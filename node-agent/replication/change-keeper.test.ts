@@ -103,6 +103,20 @@ describe("a change keeper", () => {
     expect(told).toHaveLength(1);
   });
 
+  test("lets a directory be renamed after one answer, however often the request is looked at", () => {
+    inSync(false);
+    const inRoot = { tree: 0, inode: 1, path: () => Buffer.from("") } as const;
+    const renaming: Touch[] = [
+      { kind: "moves", tree: 0, inode: 8, isDirectory: true },
+      { kind: "names", ...inRoot },
+    ];
+    expect(keeper.announce(renaming)).toBe(false);
+    answer();
+    expect(keeper.announce(renaming)).toBe(true);
+    // Every path below it changed: what is touched there is announced anew.
+    expect(keeper.announce([{ kind: "names", ...inRoot }])).toBe(false);
+  });
+
   test("from the moment it is alone all that it noted must be on the disk first", () => {
     inSync(false);
     keeper.announce([write(7, "a")]);

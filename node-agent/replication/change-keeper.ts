@@ -43,6 +43,10 @@ export class ChangeKeeper implements ChangeGuard {
   #durableTicket = 0;
   /** Up to here the peer has been told. */
   #peerTicket = 0;
+  /** Of what it is being told, or need not be: it counts when all before it has arrived. */
+  #toldTicket = 0;
+  /** Tellings that are on their way. */
+  #untold = 0;
   #neededTicket = 0;
   #isFlushing = false;
   /** One log is written anew at a time; what else is to be written waits here. */
@@ -175,8 +179,14 @@ export class ChangeKeeper implements ChangeGuard {
   announce(touches: readonly Touch[]): boolean {
     if (this.#state === "none" && !this.#hasBegun) return true;
     let ticket = this.#hot.isStrict ? this.#neededTicket : 0;
-    for (const touch of touches) ticket = Math.max(ticket, this.#hot.touch(touch));
-    return this.#hasArrived(ticket);
+    for (const touch of touches) {
+      if (touch.kind !== "moves") ticket = Math.max(ticket, this.#hot.touch(touch));
+    }
+    if (!this.#hasArrived(ticket)) return false;
+    // Only now, as a request that waits is announced again: what moves makes known places unknown,
+    // so that each announcement would need another, without end.
+    for (const touch of touches) if (touch.kind === "moves") this.#hot.touch(touch);
+    return true;
   }
 
   born(tree: number, inode: InodeKey): void {
@@ -206,11 +216,17 @@ export class ChangeKeeper implements ChangeGuard {
 
   #tellPeer(fresh: Fresh): void {
     const ticket = this.#hot.lastTicket;
+    this.#toldTicket = ticket;
     const operations = announcementsOf(fresh);
+    if (operations.length > 0) this.#untold += 1;
+    // Nothing of it is the peer's business.
+    else if (this.#untold === 0) this.#peerTicket = ticket;
     operations.forEach((operation, at) => {
       const isLast = at === operations.length - 1;
       const done = (): void => {
-        this.#peerTicket = Math.max(this.#peerTicket, ticket);
+        this.#untold -= 1;
+        const known = this.#untold === 0 ? this.#toldTicket : ticket;
+        this.#peerTicket = Math.max(this.#peerTicket, known);
       };
       this.#sink.submit(operation, isLast ? done : undefined);
     });
