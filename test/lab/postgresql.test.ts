@@ -121,7 +121,7 @@ async function seesResync(primary: NodeName): Promise<void> {
   expect(new Set(done).size).toBeGreaterThan(3);
   expect(seen.every((one) => one.done <= one.total)).toBe(true);
   expect(await byCommand).toMatchObject({
-    ...{ kind: "full", doneBytes: expect.any(Number), totalBytes: expect.any(Number) },
+    ...{ kind: "delta", doneBytes: expect.any(Number), totalBytes: expect.any(Number) },
   });
 }
 
