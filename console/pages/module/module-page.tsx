@@ -93,6 +93,7 @@ function Module({ module }: { readonly module: ModuleView }) {
         </div>
         <Tabs
           ariaLabel={`Views of ${module.id}`}
+          i18nStrings={{ scrollLeftAriaLabel: "Earlier views", scrollRightAriaLabel: "More views" }}
           activeTabId={TABS.find((tab) => tab === search.get("tab")) ?? "overview"}
           onChange={({ detail }) =>
             setSearch(detail.activeTabId === "overview" ? {} : { tab: detail.activeTabId })
